@@ -1,0 +1,191 @@
+//! Typed identifiers, so that a volume's id cannot be passed for a VM's.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// How an id is held: 16 bytes for the UUIDs that CloudStack nearly always gives,
+/// shared text for the rest (numeric ids of old rows, descriptions used as identity).
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Repr {
+    Uuid(u128),
+    Text(Arc<str>),
+}
+
+impl Repr {
+    fn new(text: &str) -> Self {
+        parse_uuid(text).map_or_else(|| Self::Text(Arc::from(text)), Self::Uuid)
+    }
+}
+
+impl fmt::Display for Repr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Uuid(bits) => {
+                let hex = format!("{bits:032x}");
+                write!(
+                    f,
+                    "{}-{}-{}-{}-{}",
+                    &hex[0..8],
+                    &hex[8..12],
+                    &hex[12..16],
+                    &hex[16..20],
+                    &hex[20..32]
+                )
+            }
+            Self::Text(text) => f.write_str(text),
+        }
+    }
+}
+
+/// Reads the canonical form only (lower case, hyphens), so that printing gives the
+/// same text back; anything else stays text.
+fn parse_uuid(text: &str) -> Option<u128> {
+    if text.len() != 36 {
+        return None;
+    }
+    let mut bits: u128 = 0;
+    for (index, byte) in text.bytes().enumerate() {
+        let digit = match (index, byte) {
+            (8 | 13 | 18 | 23, b'-') => continue,
+            (8 | 13 | 18 | 23, _) => return None,
+            (_, b'0'..=b'9') => byte - b'0',
+            (_, b'a'..=b'f') => byte - b'a' + 10,
+            _ => return None,
+        };
+        bits = (bits << 4) | u128::from(digit);
+    }
+    Some(bits)
+}
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {$(
+        $(#[$doc])*
+        ///
+        /// Prints as CloudStack wrote it; cheap to clone and to compare.
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Repr);
+
+        impl $name {
+            /// The id with this text (a UUID as a rule, any text is accepted).
+            pub fn new(text: &str) -> Self {
+                Self(Repr::new(text))
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($name), "({})"), self.0)
+            }
+        }
+
+        impl From<&str> for $name {
+            fn from(text: &str) -> Self {
+                Self::new(text)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = std::convert::Infallible;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                Ok(Self::new(text))
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+                Ok(Self::new(&text))
+            }
+        }
+    )+};
+}
+
+ids! {
+    /// A domain: a node of the customer tree.
+    DomainId,
+    /// A project: owns resources in the place of an account.
+    ProjectId,
+    /// An account: owns resources; lies in one domain.
+    AccountId,
+    /// A zone.
+    ZoneId,
+    /// A virtual machine.
+    VmId,
+    /// A volume.
+    VolumeId,
+    /// Whatever a usage record measures: VM, volume, address, rule, …
+    ResourceId,
+    /// A service, disk or network offering.
+    OfferingId,
+    /// A template or ISO.
+    TemplateId,
+    /// A guest OS type.
+    OsTypeId,
+    /// A category of guest OS types ("Windows", "SUSE", …).
+    OsCategoryId,
+    /// A guest network.
+    NetworkId,
+    /// A VPC.
+    VpcId,
+}
+
+macro_rules! as_resource {
+    ($($name:ident),+) => {$(
+        impl $name {
+            /// The same id as that of a resource in general.
+            pub fn as_resource(&self) -> ResourceId {
+                ResourceId(self.0.clone())
+            }
+        }
+
+        impl From<ResourceId> for $name {
+            fn from(id: ResourceId) -> Self {
+                Self(id.0)
+            }
+        }
+    )+};
+}
+
+as_resource!(
+    VmId, VolumeId, ProjectId, DomainId, AccountId, TemplateId, NetworkId, VpcId
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn an_id_prints_as_it_was_written(text in "\\PC{0,40}|[0-9a-fA-F]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}") {
+            prop_assert_eq!(ResourceId::new(&text).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn canonical_uuids_take_the_compact_form() {
+        let id = VmId::new("29c95efa-ec92-4cbd-9c22-b5a85b946348");
+        assert!(matches!(id.0, Repr::Uuid(_)));
+        assert!(matches!(
+            VmId::new("29C95EFA-ec92-4cbd-9c22-b5a85b946348").0,
+            Repr::Text(_)
+        ));
+        assert!(matches!(VmId::new("4711").0, Repr::Text(_)));
+    }
+}
