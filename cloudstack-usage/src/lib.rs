@@ -2,6 +2,7 @@
 //!
 //! The model of usage records, metadata and their histories. Nothing here knows a price.
 
+mod error;
 mod history;
 mod id;
 mod inventory;
@@ -9,9 +10,11 @@ mod metadata;
 mod period;
 mod quantity;
 mod record;
+mod source;
 mod tag;
 mod usage_type;
 
+pub use error::{Error, ErrorKind};
 pub use history::{History, Moment, MomentSource, Span};
 pub use id::{
     AccountId, DomainId, NetworkId, OfferingId, OsCategoryId, OsTypeId, ProjectId, ResourceId,
@@ -28,5 +31,6 @@ pub use metadata::{
 pub use period::{Period, PeriodError};
 pub use quantity::{Quantity, QuantityError, parse_raw_usage};
 pub use record::{Holder, Owner, RecordKey, UsageRecord};
+pub use source::{Notice, ParsedRecord, Rejection, SnapshotFetch, Source, UsageFetch, UsagePage};
 pub use tag::{ResourceTag, Tag};
 pub use usage_type::{Unit, UsageType};
