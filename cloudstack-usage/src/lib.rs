@@ -2,6 +2,7 @@
 //!
 //! The model of usage records, metadata and their histories. Nothing here knows a price.
 
+mod api;
 mod error;
 mod history;
 mod id;
@@ -17,6 +18,10 @@ mod tag;
 mod usage_type;
 mod wire;
 
+pub use api::{
+    Credentials, DateDialect, Request, Secret, SignedRequest, UsageRequest, metadata_requests,
+    sign, string_to_sign, verify,
+};
 pub use error::{Error, ErrorKind};
 pub use history::{History, Moment, MomentSource, Span};
 pub use id::{

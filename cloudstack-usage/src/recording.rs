@@ -224,12 +224,9 @@ impl AskedCalls {
     fn note(&mut self, kind: Kind, entry: &IndexEntry, added: AddedPage) {
         let projects = entry.param("projectid").is_some();
         *self.with_projects.entry(kind).or_default() |= projects;
-        let request: String = entry
-            .params
-            .iter()
-            .filter(|(name, _)| *name != "page")
-            .map(|(name, value)| format!("{name}={value} "))
-            .collect();
+        let mut request = entry.params.clone();
+        request.remove("page");
+        let request = serde_json::json!(request).to_string();
         let call = self.calls.entry((kind, request)).or_default();
         call.0 += added.entries;
         call.1 = call.1.max(added.count.unwrap_or(0));

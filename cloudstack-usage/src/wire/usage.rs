@@ -3,6 +3,8 @@
 //! Source: `UsageRecordResponse` and `ApiResponseHelper.createUsageResponse` of CloudStack
 //! 4.11 to 4.23.
 
+use std::cmp::Ordering;
+
 use chrono::TimeDelta;
 use rust_decimal::Decimal;
 
@@ -150,12 +152,10 @@ fn said_unit(usage: &str) -> Option<Unit> {
 fn window(entry: &Entry<'_>) -> Result<Period, EntryError> {
     let start = entry.required_date("startdate")?;
     let end = entry.required_date("enddate")?;
-    let half_open = if end == start {
-        start.checked_add_signed(TimeDelta::seconds(1))
-    } else if end > start {
-        Some(window_end(end))
-    } else {
-        None
+    let half_open = match end.cmp(&start) {
+        Ordering::Less => None,
+        Ordering::Equal => start.checked_add_signed(TimeDelta::seconds(1)),
+        Ordering::Greater => Some(window_end(end)),
     };
     half_open
         .and_then(|end| Period::new(start, end).ok())

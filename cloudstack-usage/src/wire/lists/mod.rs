@@ -88,7 +88,7 @@ impl Kind {
 
     /// Whether entries belong to an account or a project, so that the list has to be asked
     /// for with and without projects.
-    #[cfg(any(feature = "recording", feature = "blocking", feature = "async"))]
+    #[cfg(any(test, feature = "recording"))]
     pub(crate) fn is_owned(self) -> bool {
         matches!(
             self,
