@@ -6,12 +6,16 @@ mod error;
 mod history;
 mod id;
 mod inventory;
+mod inventory_builder;
+mod label;
 mod metadata;
 mod period;
 mod quantity;
 mod record;
 mod source;
 mod tag;
+mod tag_moments;
+mod usage_lifetimes;
 mod usage_type;
 
 pub use error::{Error, ErrorKind};
@@ -24,6 +28,8 @@ pub use inventory::{
     AccountEntry, DomainEntry, Inventory, Lifetime, LifetimeSource, ProjectEntry, ResourceEntry,
     TagHistory, VmEntry, VolumeEntry,
 };
+pub use inventory_builder::InventoryBuilder;
+pub use label::Label;
 pub use metadata::{
     Account, Domain, IpAddress, Kind, Network, Offering, OsCategory, OsType, Project, Snapshot,
     TagAction, TagEvent, Template, Vm, Volume, VolumeSnapshot, Vpc, Zone,
@@ -33,4 +39,6 @@ pub use quantity::{Quantity, QuantityError, parse_raw_usage};
 pub use record::{Holder, Owner, RecordKey, UsageRecord};
 pub use source::{Notice, ParsedRecord, Rejection, SnapshotFetch, Source, UsageFetch, UsagePage};
 pub use tag::{ResourceTag, Tag};
+pub use tag_moments::TagMomentRule;
+pub use usage_lifetimes::UsageLifetimes;
 pub use usage_type::{Unit, UsageType};
