@@ -5,6 +5,9 @@ mod lifetimes;
 mod syncs;
 mod tags;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
