@@ -15,7 +15,10 @@ pub(super) fn overlay(tags: Option<&History<String>>, labels: &[&Label]) -> Hist
         .iter()
         .map(|span| span.period)
         .chain(labels.iter().map(|label| label.validity))
-        .flat_map(|period| [period.start(), period.end()])
+        .flat_map(|period| {
+            let end = (!period.is_open()).then_some(period.end());
+            std::iter::once(period.start()).chain(end)
+        })
         .collect();
 
     let mut history = History::new();

@@ -116,8 +116,7 @@ impl<'a> Observer<'a> {
         let tags = tags.unwrap_or(&none);
         let knows_all = self.knows_all(number, sync);
         let keys: BTreeSet<&'a str> = self.keys.keys().chain(tags.keys()).copied().collect();
-        let end = self.end(number, sync);
-        let since = (!self.existed).then(|| self.since());
+        let since = (!self.existed).then(|| self.since().min(sync.at));
         for key in keys {
             let shown = self.keys.get(key).copied();
             let (from, to) = (shown.map(|(value, _)| value), tags.get(key).copied());
@@ -125,15 +124,17 @@ impl<'a> Observer<'a> {
                 continue;
             }
             if from != to {
+                let after = self.after.max(shown.map(|(_, at)| at));
+                let end = to.is_none().then(|| self.end(number, sync, after));
                 steps.push(Step {
                     resource: self.resource,
                     key,
                     from,
                     to,
-                    after: self.after.max(shown.map(|(_, at)| at)),
+                    after,
                     at: sync.at,
                     since,
-                    end: if to.is_none() { end } else { None },
+                    end: end.flatten(),
                 });
             }
             match to {
@@ -188,14 +189,15 @@ impl<'a> Observer<'a> {
     }
 
     /// The end of the resource, where it was gone by this sync.
-    fn end(&self, number: usize, sync: &Snapshot) -> Option<Moment> {
+    /// A tag that a sync showed after that end counts until the sync that missed it.
+    fn end(&self, number: usize, sync: &Snapshot, after: Option<DateTime<Utc>>) -> Option<Moment> {
         let known = self.known?;
-        let seen = Moment::seen(sync.at, self.after);
+        let seen = Moment::seen(sync.at, after);
         if let Some(lifetime) = known.lifetime
             && let Some(end) = lifetime.end
             && end <= sync.at
         {
-            let is_new = self.after.is_none_or(|after| after < end);
+            let is_new = after.is_none_or(|after| after < end);
             return Some(match lifetime.end_source {
                 LifetimeSource::Usage if is_new => Moment::certain(end, MomentSource::Record),
                 LifetimeSource::Removed if is_new => Moment::certain(end, MomentSource::Removed),

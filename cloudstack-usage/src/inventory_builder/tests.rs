@@ -1,5 +1,6 @@
 //! One test for each rule, on small clouds made by hand.
 
+mod laws;
 mod tags;
 
 use chrono::{DateTime, TimeDelta, Utc};
