@@ -332,6 +332,8 @@ fn told<T: Serialize + DeserializeOwned>(
 ) -> T {
     fn change(value: &mut serde_json::Value, shift: TimeDelta, rename: fn(&str) -> String) {
         match value {
+            // the holder of whom no id is known
+            serde_json::Value::String(text) if text == "unknown" => {}
             serde_json::Value::String(text) => {
                 *text = match text.parse::<DateTime<Utc>>() {
                     Ok(time) => (time + shift).to_rfc3339(),
