@@ -20,12 +20,12 @@ use crate::inventory::{
 };
 use crate::label::Label;
 use crate::metadata::{Kind, Snapshot, Vm, Volume};
-use crate::record::{Owner, UsageRecord};
+use crate::record::Owner;
 use crate::tag_moments::TagMomentRule;
-use crate::usage_lifetimes::{UsageLife, UsageLifetimes};
+use crate::usage_lifetimes::{Facts, UsageLife, UsageLifetimes};
 
 use lifetimes::{Known, Lifetimes, Listed};
-use syncs::{Row, Sighting, always, catalogue, history, rows};
+use syncs::{Row, Sighting, always, catalogue, history, listed_after, rows};
 use tags::Tagged;
 
 /// Builds an [`Inventory`] from the snapshots of successive syncs, from usage and labels.
@@ -387,17 +387,17 @@ impl<'a> Assembly<'a> {
         lifetime: Lifetime,
         life: &UsageLife<'_>,
     ) {
-        let record = life.latest;
+        let facts = life.latest;
         let start = lifetime.start;
         match kind {
             Kind::Vm => {
                 let id = VmId::from(id.clone());
-                let entry = vm_from_usage(id.clone(), lifetime, record);
+                let entry = vm_from_usage(id.clone(), lifetime, facts);
                 self.inventory.vms.insert(id, entry);
             }
             Kind::Volume => {
                 let id = VolumeId::from(id.clone());
-                let entry = volume_from_usage(id.clone(), lifetime, record);
+                let entry = volume_from_usage(id.clone(), lifetime, facts);
                 self.inventory.volumes.insert(id, entry);
             }
             _ => {
@@ -405,10 +405,10 @@ impl<'a> Assembly<'a> {
                     id: id.clone(),
                     resource_type: "PublicIpAddress".to_owned(),
                     lifetime,
-                    name: proved(start, record.name.clone()),
-                    owner: proved(start, Some(record.owner.clone())),
-                    is_system: record.is_system.unwrap_or(false),
-                    zone: record.zone.clone(),
+                    name: proved(start, facts.name.clone()),
+                    owner: proved(start, Some(facts.owner.clone())),
+                    is_system: facts.is_system,
+                    zone: facts.zone.clone(),
                     tags: TagHistory::default(),
                 };
                 self.inventory.resources.insert(id.clone(), entry);
@@ -422,6 +422,9 @@ impl<'a> Assembly<'a> {
             kind,
             listed: rows.iter().map(|(sync, _)| *sync).collect(),
             created: None,
+            is_gone: rows
+                .last()
+                .is_some_and(|(sync, _)| listed_after(self.syncs, kind, *sync)),
             lifetime: None,
             end_not_before: None,
         };
@@ -586,37 +589,37 @@ fn proved<T: PartialEq>(start: DateTime<Utc>, value: Option<T>) -> History<T> {
     history
 }
 
-fn vm_from_usage(id: VmId, lifetime: Lifetime, record: &UsageRecord) -> VmEntry {
+fn vm_from_usage(id: VmId, lifetime: Lifetime, facts: &Facts) -> VmEntry {
     let start = lifetime.start;
     VmEntry {
         id,
         lifetime,
-        name: proved(start, record.name.clone()),
+        name: proved(start, facts.name.clone()),
         display_name: History::new(),
-        owner: proved(start, Some(record.owner.clone())),
-        offering: proved(start, record.offering.clone()),
-        cpu_count: proved(start, record.cpu_count),
-        memory_mib: proved(start, record.memory_mib),
-        template: proved(start, record.template.clone()),
-        os_type: proved(start, record.os_type.clone()),
-        zone: record.zone.clone(),
-        hypervisor: record.kind.clone(),
+        owner: proved(start, Some(facts.owner.clone())),
+        offering: proved(start, facts.offering.clone()),
+        cpu_count: proved(start, facts.cpu_count),
+        memory_mib: proved(start, facts.memory_mib),
+        template: proved(start, facts.template.clone()),
+        os_type: proved(start, facts.os_type.clone()),
+        zone: facts.zone.clone(),
+        hypervisor: facts.hypervisor.clone(),
         tags: TagHistory::default(),
     }
 }
 
-fn volume_from_usage(id: VolumeId, lifetime: Lifetime, record: &UsageRecord) -> VolumeEntry {
+fn volume_from_usage(id: VolumeId, lifetime: Lifetime, facts: &Facts) -> VolumeEntry {
     let start = lifetime.start;
     VolumeEntry {
         id,
         lifetime,
-        name: proved(start, record.name.clone()),
-        owner: proved(start, Some(record.owner.clone())),
+        name: proved(start, facts.name.clone()),
+        owner: proved(start, Some(facts.owner.clone())),
         volume_type: None,
-        size_bytes: proved(start, record.size_bytes),
-        offering: proved(start, record.offering.clone()),
+        size_bytes: proved(start, facts.size_bytes),
+        offering: proved(start, facts.offering.clone()),
         vm: History::new(),
-        zone: record.zone.clone(),
+        zone: facts.zone.clone(),
         tags: TagHistory::default(),
     }
 }

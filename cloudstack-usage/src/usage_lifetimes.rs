@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::id::ResourceId;
+use crate::id::{OfferingId, OsTypeId, ResourceId, TemplateId, ZoneId};
 use crate::metadata::Kind;
 use crate::period::Period;
-use crate::record::{RecordKey, UsageRecord};
+use crate::record::{Owner, RecordKey, UsageRecord};
 use crate::usage_type::UsageType;
 
 /// First and last use of VMs (type 2), volumes (plain rows of type 6) and public
@@ -40,7 +40,23 @@ pub struct UsageLifetimes {
 struct Uses {
     first: BTreeMap<Period, Used>,
     last: BTreeMap<Period, Used>,
-    latest: Option<(RecordKey, Box<UsageRecord>)>,
+    latest: Option<(Period, Facts)>,
+}
+
+/// What a record says of its resource, for one that no sync ever listed.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Facts {
+    pub(crate) name: Option<String>,
+    pub(crate) owner: Owner,
+    pub(crate) zone: Option<ZoneId>,
+    pub(crate) offering: Option<OfferingId>,
+    pub(crate) template: Option<TemplateId>,
+    pub(crate) os_type: Option<OsTypeId>,
+    pub(crate) hypervisor: Option<String>,
+    pub(crate) cpu_count: Option<u32>,
+    pub(crate) memory_mib: Option<u32>,
+    pub(crate) size_bytes: Option<u64>,
+    pub(crate) is_system: bool,
 }
 
 /// The records of one window, each once, by key and milliseconds used.
@@ -61,8 +77,8 @@ pub(crate) struct UsageLife<'a> {
     pub(crate) last_not_before: DateTime<Utc>,
     /// Whether the last window was used to its end, as far as usage was read at all.
     pub(crate) may_go_on: bool,
-    /// The latest record, for names and owners.
-    pub(crate) latest: &'a UsageRecord,
+    /// What the record of the last window says.
+    pub(crate) latest: &'a Facts,
 }
 
 impl UsageLifetimes {
@@ -77,9 +93,14 @@ impl UsageLifetimes {
             return;
         }
         let uses = self.uses.entry((kind, id)).or_default();
-        let key = record.key();
-        uses.keep(record.window, std::iter::once((key, millis)));
-        uses.keep_latest(key, record);
+        uses.keep(record.window, std::iter::once((record.key(), millis)));
+        if uses
+            .latest
+            .as_ref()
+            .is_none_or(|(window, _)| *window <= record.window)
+        {
+            uses.keep_latest(record.window, Facts::of(record));
+        }
     }
 
     /// Takes what another part of the records said.
@@ -90,8 +111,8 @@ impl UsageLifetimes {
             for (window, used) in theirs.first.into_iter().chain(theirs.last) {
                 uses.keep(window, used.iter().copied());
             }
-            if let Some((key, record)) = theirs.latest {
-                uses.keep_latest(key, &record);
+            if let Some((window, facts)) = theirs.latest {
+                uses.keep_latest(window, facts);
             }
         }
     }
@@ -136,24 +157,12 @@ impl Uses {
         }
     }
 
-    fn keep_latest(&mut self, key: RecordKey, record: &UsageRecord) {
-        // names and tags are those of the query: among copies any order must give one winner
-        let rank = |key: RecordKey, record: &UsageRecord| {
-            let queried = (record.name.clone(), record.os_type.clone());
-            (
-                record.window,
-                key,
-                record.raw_usage,
-                record.owner.clone(),
-                queried,
-            )
-        };
-        let is_later = self
-            .latest
-            .as_ref()
-            .is_none_or(|(old, latest)| rank(*old, latest) < rank(key, record));
-        if is_later {
-            self.latest = Some((key, Box::new(record.clone())));
+    /// Of several records of the last window one is taken whatever the order: names are
+    /// those of the moment of the query, so even copies of one record may differ.
+    fn keep_latest(&mut self, window: Period, facts: Facts) {
+        let latest = Some((window, facts));
+        if self.latest < latest {
+            self.latest = latest;
         }
     }
 
@@ -181,8 +190,26 @@ impl Uses {
             last: ends.unwrap_or(last_window.end()),
             last_not_before: ends.unwrap_or(last_window.start()),
             may_go_on: gap.is_none() && last_window.end() >= horizon,
-            latest: self.latest.as_ref().map(|(_, record)| record.as_ref())?,
+            latest: self.latest.as_ref().map(|(_, facts)| facts)?,
         })
+    }
+}
+
+impl Facts {
+    fn of(record: &UsageRecord) -> Self {
+        Self {
+            name: record.name.clone(),
+            owner: record.owner.clone(),
+            zone: record.zone.clone(),
+            offering: record.offering.clone(),
+            template: record.template.clone(),
+            os_type: record.os_type.clone(),
+            hypervisor: record.kind.clone(),
+            cpu_count: record.cpu_count,
+            memory_mib: record.memory_mib,
+            size_bytes: record.size_bytes,
+            is_system: record.is_system.unwrap_or(false),
+        }
     }
 }
 

@@ -132,11 +132,13 @@ fn recorded() -> (Vec<Snapshot>, Vec<UsageRecord>) {
 
 fn build(snapshots: &[Snapshot], records: &[UsageRecord]) -> Inventory {
     let mut lifetimes = UsageLifetimes::default();
-    records.iter().for_each(|record| lifetimes.observe(record));
+    for record in records {
+        lifetimes.observe(record);
+    }
     let mut builder = InventoryBuilder::new();
-    snapshots
-        .iter()
-        .for_each(|snapshot| builder.observe(snapshot));
+    for snapshot in snapshots {
+        builder.observe(snapshot);
+    }
     builder.usage(lifetimes);
     builder.build()
 }
@@ -341,9 +343,9 @@ fn told<T: Serialize + DeserializeOwned>(
                 };
             }
             serde_json::Value::Array(values) => {
-                values
-                    .iter_mut()
-                    .for_each(|value| change(value, shift, rename));
+                for value in values {
+                    change(value, shift, rename);
+                }
             }
             serde_json::Value::Object(fields) => {
                 for (name, value) in fields {

@@ -17,6 +17,8 @@ pub(super) struct Known {
     pub(super) listed: Vec<usize>,
     /// Its created time, where it can be true.
     pub(super) created: Option<DateTime<Utc>>,
+    /// Whether a complete list missed it, and none listed it again.
+    pub(super) is_gone: bool,
     /// None for what has no lifetime of its own (domains, projects, accounts).
     pub(super) lifetime: Option<Lifetime>,
     /// The earliest that its last use can have been, where usage ends its life.
@@ -45,7 +47,9 @@ impl Lifetimes<'_> {
         let last = listed.last()?;
         let first_seen = self.at(first.sync)?;
         // a created time after the sync that saw the resource was not set when it was made
-        let created = first.created.filter(|created| *created <= first_seen);
+        let created = listed
+            .iter()
+            .find_map(|row| row.created.filter(|created| *created <= first_seen));
         let (start, start_source) = start(kind, created, usage.as_ref(), first_seen);
 
         let last_alive = listed.iter().rev().find(|row| row.is_alive);
@@ -63,6 +67,7 @@ impl Lifetimes<'_> {
             kind,
             listed: listed.iter().map(|row| row.sync).collect(),
             created,
+            is_gone,
             lifetime: Some(Lifetime {
                 start,
                 start_source,
@@ -87,6 +92,7 @@ impl Lifetimes<'_> {
             kind,
             listed: Vec::new(),
             created: None,
+            is_gone: false,
             lifetime: Some(Lifetime {
                 start: life.first,
                 start_source: LifetimeSource::Usage,

@@ -169,10 +169,13 @@ impl<'a> Observer<'a> {
             // no list names such resources: nothing says that it was not there
             return true;
         };
+        let began = known
+            .lifetime
+            .filter(|lifetime| lifetime.start_source != LifetimeSource::Seen)
+            .map(|lifetime| lifetime.start);
         has_tags
             || known.listed.binary_search(&number).is_ok()
-            || (!sync.complete.contains(&known.kind)
-                && known.created.is_some_and(|created| created <= sync.at))
+            || (!sync.complete.contains(&known.kind) && began.is_some_and(|began| began <= sync.at))
     }
 
     /// Since when something holds that the first sync of the resource shows: its creation,
@@ -204,8 +207,7 @@ impl<'a> Observer<'a> {
                 _ => seen,
             });
         }
-        let is_gone = sync.complete.contains(&known.kind)
-            && known.listed.last().is_some_and(|last| *last < number);
+        let is_gone = known.is_gone && known.listed.last().is_some_and(|last| *last < number);
         is_gone.then_some(seen)
     }
 }

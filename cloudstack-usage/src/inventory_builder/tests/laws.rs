@@ -158,7 +158,9 @@ fn text(inventory: &Inventory, shift: TimeDelta) -> serde_json::Value {
                 }
             }
             serde_json::Value::Array(values) => {
-                values.iter_mut().for_each(|value| unshift(value, shift));
+                for value in values {
+                    unshift(value, shift);
+                }
             }
             serde_json::Value::Object(fields) => {
                 fields.values_mut().for_each(|value| unshift(value, shift));
@@ -213,7 +215,9 @@ proptest! {
         let mut snapshots = world.snapshots(TimeDelta::zero());
         for pair in snapshots.chunks_mut(2) {
             let at = pair[0].at;
-            pair.iter_mut().for_each(|snapshot| snapshot.at = at);
+            for snapshot in pair.iter_mut() {
+ snapshot.at = at;
+}
         }
         let expected = build(&snapshots);
         for pair in snapshots.chunks_mut(2) {
@@ -268,7 +272,9 @@ proptest! {
         builder.tag_moments(rule);
         builder.labels(world.labels(TimeDelta::zero()));
         let snapshots = world.snapshots(TimeDelta::zero());
-        snapshots.iter().for_each(|snapshot| builder.observe(snapshot));
+        for snapshot in &snapshots {
+ builder.observe(snapshot);
+}
         let mut again = snapshots.last().unwrap().clone();
         again.at += TimeDelta::hours(300);
         builder.observe(&again);
