@@ -7,6 +7,8 @@ mod error;
 mod history;
 mod id;
 mod inventory;
+mod inventory_builder;
+mod label;
 mod metadata;
 mod period;
 mod quantity;
@@ -15,6 +17,8 @@ mod record;
 mod recording;
 mod source;
 mod tag;
+mod tag_moments;
+mod usage_lifetimes;
 mod usage_type;
 mod wire;
 
@@ -32,6 +36,8 @@ pub use inventory::{
     AccountEntry, DomainEntry, Inventory, Lifetime, LifetimeSource, ProjectEntry, ResourceEntry,
     TagHistory, VmEntry, VolumeEntry,
 };
+pub use inventory_builder::InventoryBuilder;
+pub use label::Label;
 pub use metadata::{
     Account, Domain, IpAddress, Kind, Network, Offering, OsCategory, OsType, Project, Snapshot,
     TagAction, TagEvent, Template, Vm, Volume, VolumeSnapshot, Vpc, Zone,
@@ -43,6 +49,8 @@ pub use record::{Holder, Owner, RecordKey, UsageRecord};
 pub use recording::{RecordedSource, read_metadata_folder, read_usage_files};
 pub use source::{Notice, ParsedRecord, Rejection, SnapshotFetch, Source, UsageFetch, UsagePage};
 pub use tag::{ResourceTag, Tag};
+pub use tag_moments::TagMomentRule;
+pub use usage_lifetimes::UsageLifetimes;
 pub use usage_type::{Unit, UsageType};
 pub use wire::{
     AddedPage, Answer, DateError, EntryError, Refusal, SnapshotBuilder, UsageTypeEntry, parse_date,
