@@ -11,6 +11,7 @@ mod period;
 mod quantity;
 mod record;
 mod source;
+pub mod store;
 mod tag;
 mod usage_type;
 
