@@ -13,3 +13,8 @@ pub use driver::{SyncProgress, SyncReport, sync};
 pub use error::{SyncError, SyncErrorKind};
 pub use plan::{SyncOptions, plan_usage};
 pub use sqlite::SqliteStore;
+
+/// Runs the examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -214,3 +214,56 @@ impl UsageStore for SqliteStore {
         label::versions(&self.connection, &self.failure, cloud)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cloudstack_usage::UsagePage;
+    use cloudstack_usage::store::conformance::usage_record;
+    use cloudstack_usage::store::{DEFAULT_CLOUD, StoreErrorKind, SyncOutcome};
+
+    #[test]
+    fn a_full_disk_is_a_clear_error_and_nothing_is_stored() {
+        let mut store = SqliteStore::in_memory().unwrap();
+        // SQLite takes its own limit of pages for a full disk
+        let pages: i64 = store
+            .connection
+            .query_row("PRAGMA page_count", (), |row| row.get(0))
+            .unwrap();
+        store
+            .connection
+            .query_row(&format!("PRAGMA max_page_count = {pages}"), (), |_| Ok(()))
+            .unwrap();
+        let records = (0..500).map(|n| usage_record("a", (n, n + 1), "1"));
+        let page = UsagePage {
+            records: records.collect(),
+            rejections: Vec::new(),
+        };
+        let now = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
+        let run = SyncRun::new(DEFAULT_CLOUD, now).with_range(Period::always());
+        let mut transaction = store.begin_sync(&run).unwrap();
+        transaction.put_usage(&page).unwrap();
+        let error = transaction.commit(&SyncOutcome::complete()).unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Full);
+        assert!(error.to_string().contains("make room"));
+        assert!(store.clouds().unwrap().is_empty());
+
+        store
+            .connection
+            .query_row("PRAGMA max_page_count = 100000", (), |_| Ok(()))
+            .unwrap();
+        let mut transaction = store.begin_sync(&run).unwrap();
+        transaction.put_usage(&page).unwrap();
+        let entry = transaction.commit(&SyncOutcome::complete()).unwrap();
+        assert_eq!(entry.usage.new, 500);
+    }
+
+    #[test]
+    fn a_period_is_found_by_the_index_and_needs_no_sorting() {
+        let store = SqliteStore::in_memory().unwrap();
+        for plan in read::query_plans(&store) {
+            assert!(plan.contains("USING INDEX csb_usage_window"), "{plan}");
+            assert!(!plan.contains("TEMP B-TREE"), "{plan}");
+        }
+    }
+}

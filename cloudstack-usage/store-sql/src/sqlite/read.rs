@@ -124,3 +124,28 @@ pub(super) fn versions(
     }
     Ok(versions)
 }
+
+/// How SQLite would run the two queries of usage.
+#[cfg(test)]
+pub(super) fn query_plans(store: &SqliteStore) -> Vec<String> {
+    [KNOWN_NOW, KNOWN_ON]
+        .iter()
+        .map(|known| {
+            let sql = format!("EXPLAIN QUERY PLAN {USAGE}{known}{IN_ORDER}");
+            let mut statement = store.connection.prepare(&sql).unwrap();
+            let lines = statement.query_map(
+                rusqlite::params_from_iter(
+                    [1_i64, 1, 2, 3]
+                        .into_iter()
+                        .take(statement.parameter_count()),
+                ),
+                |row| row.get::<_, String>(3),
+            );
+            lines
+                .unwrap()
+                .map(Result::unwrap)
+                .collect::<Vec<_>>()
+                .join("\n")
+        })
+        .collect()
+}
