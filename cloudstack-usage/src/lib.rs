@@ -16,6 +16,7 @@ mod record;
 #[cfg(feature = "recording")]
 mod recording;
 mod source;
+pub mod store;
 mod tag;
 mod tag_moments;
 mod usage_lifetimes;
