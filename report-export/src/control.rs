@@ -34,8 +34,9 @@ pub struct Control {
     pub digest: String,
     /// The version of the engine.
     pub engine_version: &'static str,
-    /// What became of the records of the whole bill.
-    pub counts: Counts,
+    /// What became of the records, where the report is about the whole bill: they are of
+    /// all customers, and no business of one of them.
+    pub counts: Option<Counts>,
 }
 
 impl Control {
@@ -54,7 +55,7 @@ impl Control {
             book_digest: bill.book.digest.clone(),
             digest: bill.digest.clone(),
             engine_version: ENGINE_VERSION,
-            counts: bill.counts.clone(),
+            counts: view.is_whole_bill().then(|| bill.counts.clone()),
         }
     }
 

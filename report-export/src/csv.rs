@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::path::Path;
+use std::str::FromStr;
 
 use crate::cell::{Cell, plain};
 use crate::column::Column;
@@ -29,6 +30,10 @@ const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 /// assert!(Csv::rfc4180().with_decimal_comma(true).check().is_err());
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "switches that are independent of each other, each set by a method of its name"
+)]
 pub struct Csv {
     semicolon: bool,
     decimal_comma: bool,
@@ -156,6 +161,22 @@ impl Csv {
         replace(path.as_ref(), |file| {
             self.write(report, std::io::BufWriter::new(file))
         })
+    }
+}
+
+impl FromStr for Csv {
+    type Err = ExportError;
+
+    /// A dialect by its name: `rfc4180` or `excel-de`.
+    fn from_str(name: &str) -> Result<Self, ExportError> {
+        match name {
+            "rfc4180" => Ok(Self::rfc4180()),
+            "excel-de" => Ok(Self::excel_de()),
+            _ => Err(ExportError::new(
+                ErrorKind::Options,
+                format!("there is no CSV dialect {name:?}; use rfc4180 or excel-de"),
+            )),
+        }
     }
 }
 

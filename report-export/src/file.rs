@@ -21,10 +21,15 @@ pub(crate) fn replace<T>(
     };
     let mut builder = tempfile::Builder::new();
     builder.prefix(".csbill-").suffix(".part");
-    if let Some(permissions) = permissions(&target) {
-        builder.permissions(permissions);
-    }
+    #[cfg(unix)]
+    builder.permissions(new_file());
     let mut temporary = builder.tempfile_in(folder).map_err(failed)?;
+    if let Ok(existing) = fs::metadata(&target) {
+        temporary
+            .as_file()
+            .set_permissions(existing.permissions())
+            .map_err(failed)?;
+    }
     let result = write(temporary.as_file_mut())?;
     temporary.as_file().sync_all().map_err(failed)?;
     temporary
@@ -56,18 +61,12 @@ fn resolve(path: &Path) -> Result<PathBuf, ExportError> {
     }
 }
 
-/// Those of the file that is replaced, else what a new file gets (less the umask).
+/// What every new file gets, less the umask; a temporary file would be its owner's alone.
 #[cfg(unix)]
-fn permissions(target: &Path) -> Option<fs::Permissions> {
+fn new_file() -> fs::Permissions {
     use std::os::unix::fs::PermissionsExt;
 
-    let existing = fs::metadata(target).ok().map(|file| file.permissions());
-    Some(existing.unwrap_or_else(|| fs::Permissions::from_mode(0o666)))
-}
-
-#[cfg(not(unix))]
-fn permissions(_target: &Path) -> Option<fs::Permissions> {
-    None
+    fs::Permissions::from_mode(0o666)
 }
 
 /// Brings the new name to disk too. Not every file system can, and the content is safe

@@ -132,6 +132,11 @@ impl<'a> View<'a> {
         self.statement
     }
 
+    /// Whether the view is the whole bill.
+    pub fn is_whole_bill(&self) -> bool {
+        self.statement.is_none() && self.kept.is_none()
+    }
+
     /// The filter in words, where there is one.
     pub fn filter_text(&self) -> Option<&str> {
         self.kept.as_ref().map(|kept| kept.selection.text())

@@ -50,15 +50,16 @@ pub(crate) fn about<'a>(view: &View<'_>, warnings: &Warnings) -> Report<'a> {
         .into_iter()
         .map(|(_, title, value)| (title.to_owned(), plain(&value).into_owned()))
         .collect();
-    let counts = &control.counts;
-    for (title, count) in [
-        ("Usage records of the whole bill", counts.records),
-        ("… charged", counts.charged),
-        ("… exempt", counts.exempt),
-        ("… for reference only", counts.reference),
-        ("… held, see findings", counts.held),
-    ] {
-        rows.push((title.to_owned(), count.to_string()));
+    if let Some(counts) = &control.counts {
+        for (title, count) in [
+            ("Usage records", counts.records),
+            ("… charged", counts.charged),
+            ("… exempt", counts.exempt),
+            ("… for reference only", counts.reference),
+            ("… held, see findings", counts.held),
+        ] {
+            rows.push((title.to_owned(), count.to_string()));
+        }
     }
     let notes = NOTES.iter();
     rows.extend(notes.map(|(title, text)| ((*title).to_owned(), (*text).to_owned())));

@@ -1,6 +1,7 @@
 //! Lines added by what they belong to.
 
 use std::collections::BTreeMap;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use cloudstack_usage::{DomainId, Holder, VmId, VolumeId};
@@ -149,6 +150,25 @@ impl GroupBy {
             Self::CostCentre => vec![Cell::text_or_empty(line.cost_centre.as_deref())],
             Self::Item => vec![Cell::text(line.item.kind()), Cell::text(line.item.name())],
         }
+    }
+}
+
+impl FromStr for GroupBy {
+    type Err = ExportError;
+
+    /// A way of grouping by its stable name, such as `cost_centre`.
+    fn from_str(name: &str) -> Result<Self, ExportError> {
+        let found = Self::ALL.iter().find(|by| by.slug() == name);
+        found.copied().ok_or_else(|| {
+            let names: Vec<&str> = Self::ALL.iter().map(|by| by.slug()).collect();
+            ExportError::new(
+                ErrorKind::Options,
+                format!(
+                    "lines cannot be added by {name:?}; use {}",
+                    names.join(", ")
+                ),
+            )
+        })
     }
 }
 

@@ -181,6 +181,25 @@ fn hostile_text_stays_in_its_cell_and_runs_nowhere() {
 }
 
 #[test]
+fn dialects_and_groups_are_found_by_their_names() {
+    assert_eq!("rfc4180".parse::<Csv>().unwrap(), Csv::rfc4180());
+    assert_eq!("excel-de".parse::<Csv>().unwrap(), Csv::excel_de());
+    let error = "excel-fr".parse::<Csv>().unwrap_err();
+    assert!(
+        error.to_string().ends_with("use rfc4180 or excel-de"),
+        "{error}"
+    );
+    for by in GroupBy::ALL {
+        assert_eq!(by.slug().parse::<GroupBy>().unwrap(), *by);
+    }
+    let error = "VM".parse::<GroupBy>().unwrap_err();
+    assert!(
+        error.to_string().contains("vm, volume, cost_centre"),
+        "{error}"
+    );
+}
+
+#[test]
 fn without_the_guard_text_is_written_as_it_is() {
     let mut one = line("a", exact(1, 1), euro());
     one.label = "=1+1".to_owned();

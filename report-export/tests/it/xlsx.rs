@@ -149,6 +149,15 @@ fn about_says_what_the_workbook_was_made_from() {
     assert_eq!(value("Digest of the bill"), "d1935");
     assert_eq!(value("Engine version"), report_export::ENGINE_VERSION);
     assert_eq!(value("Warnings"), "0");
+    // the records of all customers are shown where all customers are
+    let counted = |view: &View<'_>| {
+        let about = sheet(&mut written(view), "About");
+        about
+            .rows()
+            .any(|row| row[0].as_string().as_deref() == Some("Usage records"))
+    };
+    assert!(!counted(&view));
+    assert!(counted(&View::of_bill(&bill).unwrap()));
     let findings = sheet(&mut book, "Findings");
     assert_eq!(
         cell(&findings, 1, find(&findings, "Value (EUR)")),
