@@ -34,7 +34,7 @@ pub(crate) struct Plan<'a> {
 }
 
 /// A century of months: longer periods are a slip of the pen.
-const MAX_MONTHS: usize = 1_200;
+const MAX_MONTHS: i64 = 1_200;
 
 impl<'a> Plan<'a> {
     /// # Errors
@@ -44,7 +44,7 @@ impl<'a> Plan<'a> {
         inventory: &'a Inventory,
         period: Period,
     ) -> Result<Self, RatingError> {
-        if period.millis() / 86_400_000 > 31 * MAX_MONTHS as i64 {
+        if period.millis() / 86_400_000 > 31 * MAX_MONTHS {
             let message = format!("the period {period} is longer than a century; check its years");
             return Err(RatingError::new(RatingErrorKind::Period, message));
         }
@@ -77,7 +77,7 @@ impl<'a> Plan<'a> {
                     own_statements.insert(domain);
                 }
                 None => {
-                    unknown_scopes.push(("own_statements".to_owned(), format!("domain {name}")))
+                    unknown_scopes.push(("own_statements".to_owned(), format!("domain {name}")));
                 }
             }
         }

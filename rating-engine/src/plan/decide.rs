@@ -44,7 +44,7 @@ pub(crate) struct Charge {
     pub(crate) level: i128,
 }
 
-impl<'a> Plan<'a> {
+impl Plan<'_> {
     /// Decides for `subject` at `instant`; `over` replaces a tag.
     pub(crate) fn decide<'s>(
         &self,
@@ -70,10 +70,10 @@ impl<'a> Plan<'a> {
         } else {
             subject.vm_tags_at(instant, over)
         };
-        let mut at = Instant {
+        let mut deciding = Deciding {
             plan: self,
             subject,
-            instant,
+            at: instant,
             position,
             own_tags,
             vm_tags,
@@ -88,24 +88,24 @@ impl<'a> Plan<'a> {
                 twice: Vec::new(),
             },
         };
-        at.decision.cost_centre = at.cost_centre(over);
-        at.charge();
-        at.decision
+        deciding.decision.cost_centre = deciding.cost_centre(over);
+        deciding.charge();
+        deciding.decision
     }
 }
 
 /// A decision in the making.
-struct Instant<'p, 'a, 's> {
+struct Deciding<'p, 'a, 's> {
     plan: &'p Plan<'a>,
     subject: &'p Subject<'s>,
-    instant: DateTime<Utc>,
+    at: DateTime<Utc>,
     position: Position<'p>,
     own_tags: Vec<InForce<'s>>,
     vm_tags: Vec<InForce<'s>>,
     decision: Decision,
 }
 
-impl<'a, 's> Instant<'_, 'a, 's> {
+impl<'a, 's> Deciding<'_, 'a, 's> {
     /// The order: what packages and VM prices cover, then exemptions, then prices.
     fn charge(&mut self) {
         match self.subject.stream.key.usage_type {
@@ -113,14 +113,14 @@ impl<'a, 's> Instant<'_, 'a, 's> {
             UsageType::Volume if self.subject.stream.key.is_attach_row() => {}
             UsageType::Volume => {
                 let packages = self.packages();
-                let cover = self.covering(Meter::Disk, &packages);
+                let cover = Self::covering(Meter::Disk, &packages);
                 self.charge_meter(Meter::Disk, None, cover);
                 self.charge_services(&packages, None);
             }
             other => {
                 if let Some(meter) = Meter::of(other) {
                     let packages = self.packages();
-                    let cover = self.covering(meter, &packages);
+                    let cover = Self::covering(meter, &packages);
                     self.charge_meter(meter, None, cover);
                 }
             }
@@ -135,7 +135,7 @@ impl<'a, 's> Instant<'_, 'a, 's> {
             .and_then(|index| self.plan.book.prices.get(index))
             .map(|price| price.covers.clone())
             .unwrap_or_default();
-        let vm_cover = self.covering(Meter::Vm, &packages);
+        let vm_cover = Self::covering(Meter::Vm, &packages);
         self.charge_meter(Meter::Vm, basis, vm_cover);
         for meter in [Meter::Cpu, Meter::Ram, Meter::Os] {
             let by_vm = || {
@@ -147,7 +147,7 @@ impl<'a, 's> Instant<'_, 'a, 's> {
                     )
                 })
             };
-            let cover = self.covering(meter, &packages).or_else(by_vm);
+            let cover = Self::covering(meter, &packages).or_else(by_vm);
             self.charge_meter(meter, basis, cover);
         }
         self.charge_packages(&packages, basis);
@@ -156,7 +156,7 @@ impl<'a, 's> Instant<'_, 'a, 's> {
 
     fn price(&self, target: &Target, basis: Option<Basis>) -> Option<usize> {
         self.plan
-            .price_at(target, basis, self.subject, &self.position, self.instant)
+            .price_at(target, basis, self.subject, &self.position, self.at)
     }
 
     /// Charges a meter at its price, at zero where something covers or exempts it.
@@ -181,8 +181,8 @@ impl<'a, 's> Instant<'_, 'a, 's> {
             .map(|price| price.unit.measure());
         let level = match measure.unwrap_or(Measure::Each) {
             Measure::Each | Measure::Requests => Some(1),
-            Measure::Cpus => self.subject.cpus_at(self.instant),
-            Measure::Memory => self.subject.memory_at(self.instant),
+            Measure::Cpus => self.subject.cpus_at(self.at),
+            Measure::Memory => self.subject.memory_at(self.at),
             Measure::Bytes if self.counts_bytes() => Some(1),
             Measure::Bytes | Measure::DiskBytes => self.subject.size(),
         };
@@ -240,7 +240,7 @@ impl<'a, 's> Instant<'_, 'a, 's> {
     }
 
     /// Why a package makes the meter cost nothing, where one does.
-    fn covering(&self, meter: Meter, packages: &[&Package]) -> Option<String> {
+    fn covering(meter: Meter, packages: &[&Package]) -> Option<String> {
         let package = packages
             .iter()
             .find(|package| package.covers.contains(&meter))?;
@@ -258,7 +258,7 @@ impl<'a, 's> Instant<'_, 'a, 's> {
         };
         book.exemptions
             .iter()
-            .filter(|rule| rule.meters.contains(&meter) && rule.validity.contains(self.instant))
+            .filter(|rule| rule.meters.contains(&meter) && rule.validity.contains(self.at))
             .find(|rule| tagged(&rule.tag))
             .map(|rule| rule.id.clone())
     }
@@ -279,7 +279,7 @@ impl<'a, 's> Instant<'_, 'a, 's> {
     fn sells_as_one(&self, package: &Package) -> bool {
         let target = Target::Package(package.id.clone());
         let mut prices = self.plan.prices_of(&target);
-        prices.any(|(_, price)| price.validity.contains(self.instant))
+        prices.any(|(_, price)| price.validity.contains(self.at))
     }
 
     /// Services of packages that cost the sum of their parts, and services bought singly;
@@ -293,7 +293,7 @@ impl<'a, 's> Instant<'_, 'a, 's> {
             let cells = package
                 .services
                 .iter()
-                .filter(|cell| cell.validity.contains(self.instant));
+                .filter(|cell| cell.validity.contains(self.at));
             for cell in cells {
                 in_package.insert((cell.service.as_str(), package.id.as_str()));
                 if sum {
@@ -343,7 +343,7 @@ impl<'a, 's> Instant<'_, 'a, 's> {
             let priced = self
                 .plan
                 .prices_of(&target)
-                .any(|(_, price)| price.validity.contains(self.instant));
+                .any(|(_, price)| price.validity.contains(self.at));
             if basis == Some(Basis::Allocated) && !priced {
                 self.decision.unpriced.push(target);
             }
@@ -378,7 +378,7 @@ impl<'a, 's> Instant<'_, 'a, 's> {
             .discounts
             .iter()
             .enumerate()
-            .filter(|(_, discount)| discount.validity.contains(self.instant))
+            .filter(|(_, discount)| discount.validity.contains(self.at))
             .filter(|(_, discount)| !net || discount.net_prices)
             .filter(|(_, discount)| match target {
                 Target::Meter(meter) => {
@@ -433,7 +433,7 @@ impl<'a, 's> Instant<'_, 'a, 's> {
     /// The cost centre: the resource's own, else its VM's, else the project's.
     fn cost_centre(&self, over: Option<&'s Override>) -> Option<String> {
         let key = self.plan.book.cost_centre_key.as_str();
-        let project_tags = self.subject.project_tags_at(self.instant, over);
+        let project_tags = self.subject.project_tags_at(self.at, over);
         [&self.own_tags, &self.vm_tags, &project_tags]
             .into_iter()
             .find_map(|tags| tags.iter().find(|tag| tag.key == key))

@@ -50,7 +50,7 @@ impl<'a> Plan<'a> {
                 price: price.id.clone(),
                 chosen: Some(index) == chosen,
                 reason: if Some(index) == chosen {
-                    self.why_chosen(price)
+                    Self::why_chosen(price)
                 } else {
                     self.why_not(index, price, basis, subject, position, instant)
                 },
@@ -61,7 +61,7 @@ impl<'a> Plan<'a> {
         choices
     }
 
-    fn why_chosen(&self, price: &Price) -> String {
+    fn why_chosen(price: &Price) -> String {
         let selector = if price.selector.rank() == 0 {
             "any resource"
         } else {
@@ -164,7 +164,7 @@ impl<'a> Plan<'a> {
             )
             && self.storage_tag_fits(&selector.storage_tags, subject)
             && name_fits(&selector.names, subject.name_at(instant))
-            && self.tags_fit(selector, subject, instant)
+            && Self::tags_fit(selector, subject, instant)
     }
 
     fn offering_name(&self, subject: &Subject<'_>) -> Option<&'a str> {
@@ -193,7 +193,7 @@ impl<'a> Plan<'a> {
             .any(|tag| wanted.iter().any(|wanted| wanted == tag))
     }
 
-    fn tags_fit(&self, selector: &Selector, subject: &Subject<'_>, instant: DateTime<Utc>) -> bool {
+    fn tags_fit(selector: &Selector, subject: &Subject<'_>, instant: DateTime<Utc>) -> bool {
         if selector.tags.is_empty() {
             return true;
         }

@@ -6,7 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cloudstack_usage::{
-    Holder, Inventory, Lifetime, Owner, Period, ResourceId, UsageType, VmEntry, VmId, VolumeEntry,
+    Holder, Inventory, Lifetime, LifetimeSource, Owner, Period, ResourceId, UsageType, VmEntry,
+    VmId, VolumeEntry,
 };
 
 use super::parts::Timeline;
@@ -52,7 +53,9 @@ pub(crate) fn not_metered(
     let mut findings = Vec::new();
     let mut silent: BTreeMap<Owner, Vec<(String, i128, Exact)>> = BTreeMap::new();
     for expected in expected(plan.inventory) {
-        if !grid.has_type(expected.usage_type) {
+        // a life that is known from usage alone has nothing to be compared with
+        let compared = expected.lifetime.start_source != LifetimeSource::Usage;
+        if !compared || !grid.has_type(expected.usage_type) {
             continue;
         }
         let Some(life) = expected.lifetime.period().intersect(&known) else {

@@ -177,7 +177,7 @@ struct LineBuilder<'l, 'p, 'a> {
     parts: &'l [&'l Part],
 }
 
-impl<'l, 'p, 'a> LineBuilder<'l, 'p, 'a> {
+impl<'p, 'a> LineBuilder<'_, 'p, 'a> {
     fn build(&self) -> Option<LineItem> {
         let first = self.parts.first()?;
         let timeline = self.timelines.get(first.stream)?;

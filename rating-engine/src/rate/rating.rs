@@ -329,7 +329,12 @@ fn findings_of(
     let mut owners: BTreeSet<Holder> = BTreeSet::new();
     for (timeline, placed) in view {
         let key = &timeline.subject.stream.key;
-        owners.insert(key.holder.clone());
+        if placed
+            .iter()
+            .any(|span| touches(plan, span.start, span.end))
+        {
+            owners.insert(key.holder.clone());
+        }
         if !key.is_attach_row() {
             by_resource
                 .entry((key.usage_type, key.identity.clone()))
@@ -495,8 +500,8 @@ fn no_effect(plan: &Plan<'_>, timeline: &Timeline<'_, '_>) -> Option<Finding> {
     let of_vm = [Meter::Cpu, Meter::Ram, Meter::Vm, Meter::Os];
     let tags = timeline.subject.own_tags_at(plan.period.start(), None);
     let rule = plan.book.exemptions.iter().find(|rule| {
-        let on_vm = rule.meters.iter().any(|meter| of_vm.contains(meter));
-        !on_vm && tags.iter().any(|tag| rule.tag.matches(tag.key, tag.value))
+        let with_vm = rule.meters.iter().any(|meter| of_vm.contains(meter));
+        !with_vm && tags.iter().any(|tag| rule.tag.matches(tag.key, tag.value))
     })?;
     Some(Finding {
         message: format!(

@@ -64,7 +64,7 @@ fn joined(mut runs: Vec<Run>) -> Vec<Run> {
     for run in runs {
         match joined.last_mut() {
             Some(last) if last.vm == run.vm && run.start <= last.end => {
-                last.end = last.end.max(run.end)
+                last.end = last.end.max(run.end);
             }
             _ => joined.push(run),
         }
