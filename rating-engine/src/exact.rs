@@ -1,0 +1,329 @@
+//! Exact fractions: what an amount is before it is rounded.
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::str::FromStr;
+
+use num_bigint::BigInt;
+use num_integer::Integer;
+use num_rational::{BigRational, Ratio};
+use num_traits::{CheckedAdd, CheckedMul, CheckedSub, Signed, ToPrimitive, Zero};
+use rust_decimal::Decimal;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::rounding::RoundingMode;
+
+/// An exact rational number, always reduced.
+///
+/// Held as two `i128` while they suffice; beyond that as big integers. It never wraps and
+/// never rounds by itself.
+///
+/// ```
+/// use rating_engine::{Exact, RoundingMode};
+///
+/// let third = Exact::ratio(100, 3).unwrap();
+/// assert_eq!(third.clone() + third.clone() + third.clone(), Exact::from(100));
+/// assert_eq!(third.round(2, RoundingMode::HalfAway).to_string(), "3333");
+/// assert_eq!(third.to_string(), "100/3");
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Exact(Repr);
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum Repr {
+    Small(Ratio<i128>),
+    Big(Box<BigRational>),
+}
+
+/// A text is no fraction such as `12/5`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not an exact number such as 12 or 37/5")]
+pub struct ParseExactError(String);
+
+impl Exact {
+    /// Zero.
+    pub fn zero() -> Self {
+        Self(Repr::Small(Ratio::zero()))
+    }
+
+    /// `numerator / denominator`; none where the denominator is zero.
+    pub fn ratio(numerator: i128, denominator: i128) -> Option<Self> {
+        if denominator == 0 {
+            return None;
+        }
+        if numerator == i128::MIN || denominator == i128::MIN {
+            return Some(Self::big(BigRational::new(
+                numerator.into(),
+                denominator.into(),
+            )));
+        }
+        Some(Self(Repr::Small(Ratio::new(numerator, denominator))))
+    }
+
+    /// The decimal number, exactly.
+    pub fn from_decimal(decimal: Decimal) -> Self {
+        let denominator = 10_i128.pow(decimal.scale());
+        Self(Repr::Small(Ratio::new(decimal.mantissa(), denominator)))
+    }
+
+    /// The number as `i128` fits, else big: one number, one representation.
+    fn big(value: BigRational) -> Self {
+        match (value.numer().to_i128(), value.denom().to_i128()) {
+            (Some(numerator), Some(denominator)) if numerator != i128::MIN => {
+                Self(Repr::Small(Ratio::new_raw(numerator, denominator)))
+            }
+            _ => Self(Repr::Big(Box::new(value))),
+        }
+    }
+
+    fn to_big(&self) -> BigRational {
+        match &self.0 {
+            Repr::Small(ratio) => {
+                BigRational::new_raw(BigInt::from(*ratio.numer()), BigInt::from(*ratio.denom()))
+            }
+            Repr::Big(big) => (**big).clone(),
+        }
+    }
+
+    /// Whether it is zero.
+    pub fn is_zero(&self) -> bool {
+        matches!(&self.0, Repr::Small(ratio) if ratio.is_zero())
+    }
+
+    /// Whether it is below zero.
+    pub fn is_negative(&self) -> bool {
+        match &self.0 {
+            Repr::Small(ratio) => ratio.is_negative(),
+            Repr::Big(big) => big.is_negative(),
+        }
+    }
+
+    /// The quotient; none where `divisor` is zero.
+    pub fn checked_div(&self, divisor: &Self) -> Option<Self> {
+        if divisor.is_zero() {
+            return None;
+        }
+        let inverse = match &divisor.0 {
+            Repr::Small(ratio) => Self(Repr::Small(ratio.recip())),
+            Repr::Big(big) => Self::big(big.recip()),
+        };
+        Some(self.clone() * inverse)
+    }
+
+    /// The number times `10^places`, rounded to a whole number: an amount in minor units.
+    pub fn round(&self, places: u32, mode: RoundingMode) -> BigInt {
+        let scaled = self.to_big() * BigInt::from(10).pow(places);
+        let (floor, rest): (BigInt, BigInt) = scaled.numer().div_mod_floor(scaled.denom());
+        let up = match (rest * BigInt::from(2)).cmp(scaled.denom()) {
+            Ordering::Less => false,
+            Ordering::Greater => true,
+            Ordering::Equal => match mode {
+                RoundingMode::HalfAway => !self.is_negative(),
+                RoundingMode::HalfEven => floor.is_odd(),
+            },
+        };
+        if up { floor + 1 } else { floor }
+    }
+
+    /// The largest whole number not above `self * 10^places`, and what is left over it.
+    pub(crate) fn floor(&self, places: u32) -> (BigInt, Exact) {
+        let scaled = self.to_big() * BigInt::from(10).pow(places);
+        let floor = scaled.numer().div_floor(scaled.denom());
+        let rest = scaled - BigRational::from_integer(floor.clone());
+        (floor, Self::big(rest))
+    }
+
+    /// The number as decimal text with this many places, for display.
+    pub fn to_decimal_string(&self, places: u32, mode: RoundingMode) -> String {
+        place_point(&self.round(places, mode), places)
+    }
+}
+
+/// Writes a whole number of `10^-places` as decimal text.
+pub(crate) fn place_point(minor: &BigInt, places: u32) -> String {
+    let sign = if minor.is_negative() { "-" } else { "" };
+    let places = places as usize;
+    let digits = format!("{:0>width$}", minor.abs().to_string(), width = places + 1);
+    let (whole, part) = digits.split_at(digits.len() - places);
+    if places == 0 {
+        format!("{sign}{whole}")
+    } else {
+        format!("{sign}{whole}.{part}")
+    }
+}
+
+macro_rules! operator {
+    ($trait:ident $method:ident $checked:ident) => {
+        impl std::ops::$trait for Exact {
+            type Output = Exact;
+
+            fn $method(self, other: Exact) -> Exact {
+                if let (Repr::Small(left), Repr::Small(right)) = (&self.0, &other.0)
+                    && let Some(result) = left.$checked(right)
+                    && *result.numer() != i128::MIN
+                {
+                    return Exact(Repr::Small(result));
+                }
+                Exact::big(std::ops::$trait::$method(self.to_big(), other.to_big()))
+            }
+        }
+    };
+}
+
+operator!(Add add checked_add);
+operator!(Sub sub checked_sub);
+operator!(Mul mul checked_mul);
+
+impl std::ops::Neg for Exact {
+    type Output = Exact;
+
+    fn neg(self) -> Exact {
+        Exact::zero() - self
+    }
+}
+
+impl std::ops::AddAssign for Exact {
+    fn add_assign(&mut self, other: Exact) {
+        *self = std::mem::replace(self, Exact::zero()) + other;
+    }
+}
+
+impl std::iter::Sum for Exact {
+    fn sum<I: Iterator<Item = Exact>>(numbers: I) -> Exact {
+        numbers.fold(Exact::zero(), |sum, number| sum + number)
+    }
+}
+
+impl<'a> std::iter::Sum<&'a Exact> for Exact {
+    fn sum<I: Iterator<Item = &'a Exact>>(numbers: I) -> Exact {
+        numbers.fold(Exact::zero(), |sum, number| sum + number.clone())
+    }
+}
+
+impl From<i128> for Exact {
+    fn from(whole: i128) -> Self {
+        Self::big(BigRational::from_integer(whole.into()))
+    }
+}
+
+impl From<BigInt> for Exact {
+    fn from(whole: BigInt) -> Self {
+        Self::big(BigRational::from_integer(whole))
+    }
+}
+
+impl PartialOrd for Exact {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Exact {
+    fn cmp(&self, other: &Self) -> Ordering {
+        match (&self.0, &other.0) {
+            (Repr::Small(left), Repr::Small(right)) => left.cmp(right),
+            _ => self.to_big().cmp(&other.to_big()),
+        }
+    }
+}
+
+impl fmt::Display for Exact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Repr::Small(ratio) => ratio.fmt(f),
+            Repr::Big(big) => big.fmt(f),
+        }
+    }
+}
+
+impl fmt::Debug for Exact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Exact({self})")
+    }
+}
+
+impl FromStr for Exact {
+    type Err = ParseExactError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let error = || ParseExactError(text.to_owned());
+        let (numerator, denominator) = text.split_once('/').unwrap_or((text, "1"));
+        let numerator = BigInt::from_str(numerator).map_err(|_| error())?;
+        let denominator = BigInt::from_str(denominator).map_err(|_| error())?;
+        if denominator.is_zero() {
+            return Err(error());
+        }
+        Ok(Self::big(BigRational::new(numerator, denominator)))
+    }
+}
+
+impl Serialize for Exact {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Exact {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn exact() -> impl Strategy<Value = Exact> {
+        (any::<i128>(), 1_i128..i128::MAX).prop_map(|(n, d)| Exact::ratio(n, d).unwrap())
+    }
+
+    proptest! {
+        #[test]
+        fn arithmetic_loses_nothing_beyond_128_bits(a in exact(), b in exact(), c in exact()) {
+            prop_assert_eq!(a.clone() + b.clone() - b.clone(), a.clone());
+            prop_assert_eq!((a.clone() + b.clone()) * c.clone(), a.clone() * c.clone() + b.clone() * c.clone());
+            if !b.is_zero() {
+                prop_assert_eq!((a.clone() * b.clone()).checked_div(&b).unwrap(), a.clone());
+            }
+            prop_assert_eq!(a.to_string().parse::<Exact>().unwrap(), a);
+        }
+
+        #[test]
+        fn rounding_moves_by_half_a_unit_at_most(a in exact(), places in 0_u32..6) {
+            for mode in [RoundingMode::HalfAway, RoundingMode::HalfEven] {
+                let unit = Exact::ratio(1, 10_i128.pow(places)).unwrap();
+                let rounded = Exact::from(a.round(places, mode)) * unit.clone();
+                let moved = if rounded > a { rounded - a.clone() } else { a.clone() - rounded };
+                prop_assert!(moved + Exact::zero() <= unit * Exact::ratio(1, 2).unwrap());
+            }
+        }
+    }
+
+    #[test]
+    fn ties_go_away_from_zero_or_to_the_even_neighbour() {
+        let half = |n: i128| Exact::ratio(n, 2).unwrap();
+        let round = |n, mode| half(n).round(0, mode).to_string();
+        assert_eq!(round(123, RoundingMode::HalfAway), "62"); // 61.5
+        assert_eq!(round(123, RoundingMode::HalfEven), "62");
+        assert_eq!(round(125, RoundingMode::HalfAway), "63"); // 62.5
+        assert_eq!(round(125, RoundingMode::HalfEven), "62");
+        assert_eq!(round(-1, RoundingMode::HalfAway), "-1"); // -0.5
+        assert_eq!(round(-1, RoundingMode::HalfEven), "0");
+    }
+
+    #[test]
+    fn decimals_are_written_with_all_their_places() {
+        let text = |n, d, places| {
+            Exact::ratio(n, d)
+                .unwrap()
+                .to_decimal_string(places, RoundingMode::HalfAway)
+        };
+        assert_eq!(text(1, 20, 2), "0.05");
+        assert_eq!(text(-1, 20, 2), "-0.05");
+        assert_eq!(text(7, 1, 0), "7");
+        assert_eq!(text(2, 3, 4), "0.6667");
+    }
+}
