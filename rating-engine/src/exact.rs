@@ -184,7 +184,7 @@ impl std::ops::Neg for Exact {
 
 impl std::ops::AddAssign for Exact {
     fn add_assign(&mut self, other: Exact) {
-        *self = std::mem::replace(self, Exact::zero()) + other;
+        *self = std::mem::take(self) + other;
     }
 }
 
@@ -197,6 +197,12 @@ impl std::iter::Sum for Exact {
 impl<'a> std::iter::Sum<&'a Exact> for Exact {
     fn sum<I: Iterator<Item = &'a Exact>>(numbers: I) -> Exact {
         numbers.fold(Exact::zero(), |sum, number| sum + number.clone())
+    }
+}
+
+impl Default for Exact {
+    fn default() -> Self {
+        Self::zero()
     }
 }
 

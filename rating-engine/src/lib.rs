@@ -12,6 +12,7 @@ mod finding;
 mod meter;
 mod money;
 mod plan;
+pub mod quota;
 mod rate;
 mod rounding;
 mod statement;
