@@ -138,14 +138,15 @@ fn pages_and_filters_give_what_a_local_filter_gives() {
     let records = recording.usage().to_vec();
     // a clock at which every project of the recording still exists, so that all can be asked for
     let now = recording.sync_times()[0];
-    let list = |command| {
+    let listed = |command| {
         recording
             .listed(command, now)
             .into_iter()
             .cloned()
             .collect()
     };
-    let (domains, projects): (Vec<Value>, Vec<Value>) = (list("listDomains"), list("listProjects"));
+    let (domains, projects): (Vec<Value>, Vec<Value>) =
+        (listed("listDomains"), listed("listProjects"));
     let first = records.iter().map(|r| time(r, "startdate")).min().unwrap();
     let last = records.iter().map(|r| time(r, "enddate")).max().unwrap();
     let mut recording = daily();
