@@ -62,6 +62,8 @@ finding_kinds! {
     NoEffect "no_effect";
     /// A domain that the inventory does not know; billed by what the record says.
     UnknownDomain "unknown_domain";
+    /// A price or discount for a customer or resource that the inventory does not know.
+    UnknownScope "unknown_scope";
 }
 
 impl Serialize for FindingKind {

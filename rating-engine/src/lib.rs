@@ -1,20 +1,32 @@
 //! What CloudStack usage costs.
 
 mod allocate;
+mod book;
+mod calendar;
 mod currency;
 mod exact;
 mod finding;
+mod meter;
 mod money;
 mod rounding;
 mod statement;
+mod unit;
 
 pub use allocate::allocate;
+pub use book::model::{
+    Accumulation, Basis, Discount, DiscountAmount, Exemption, Inheritance, MonthProfile, Package,
+    PackageService, Per, Price, PriceKind, Scope, Selector, Service, Stacking, TagMatch,
+    TagMoments, Target, Tier, Trust,
+};
+pub use book::{BookError, BookErrors, PriceBook};
 pub use currency::Currency;
 pub use exact::{Exact, ParseExactError};
 pub use finding::{Finding, FindingKind, Policy};
+pub use meter::{Dimension, Meter};
 pub use money::{Amount, CurrencyMismatch, Money};
 pub use rounding::{RoundingMode, RoundingPoint};
 pub use statement::{
     Bill, BookVersion, Bound, Counts, Explanation, Item, LineItem, Placement, PriceChoice,
     Reduction, Segment, Statement,
 };
+pub use unit::{Measure, PriceUnit};

@@ -1,0 +1,12 @@
+//! Price books: model, file format, validation.
+
+mod conflict;
+mod document;
+mod errors;
+mod fields;
+mod load;
+pub(crate) mod model;
+
+pub(crate) use conflict::pattern_matches;
+pub use errors::{BookError, BookErrors};
+pub use model::PriceBook;

@@ -1,0 +1,514 @@
+//! The price book as the engine reads it: immutable and validated.
+
+use chrono::NaiveDate;
+use chrono_tz::Tz;
+use cloudstack_usage::{Period, PeriodError};
+use rust_decimal::Decimal;
+
+use crate::calendar;
+use crate::currency::Currency;
+use crate::meter::Meter;
+use crate::rounding::{RoundingMode, RoundingPoint};
+use crate::unit::PriceUnit;
+
+/// Which of a VM's times is charged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Basis {
+    /// The time it ran (usage type 1).
+    Running,
+    /// The time it existed, running or not (usage type 2).
+    Allocated,
+}
+
+/// How long a month is for month prices.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum MonthProfile {
+    /// The civil month in the book's zone: a full month costs exactly its price.
+    #[default]
+    Calendar,
+    /// 730 hours.
+    H730,
+    /// 30 days.
+    D30,
+    /// 672 hours, of which no more are charged in a month.
+    Cap672,
+}
+
+/// Whether a VM's tags reach its volumes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Inheritance {
+    /// They do.
+    #[default]
+    Inherit,
+    /// Only a volume's own tags count.
+    Own,
+}
+
+/// How the moment of a tag change between two syncs is taken.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum TagMoments {
+    /// By CloudStack's events where they are unambiguous, else by the sync that saw it.
+    #[default]
+    Event,
+    /// Always by the sync that saw it.
+    Seen,
+}
+
+/// Whose tags may give exemptions, packages and services.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Trust {
+    /// CloudStack's tags and our own labels.
+    #[default]
+    Any,
+    /// Labels only, since tenants can set CloudStack's tags themselves.
+    Labels,
+}
+
+/// What a price's amount is per.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Per {
+    /// Hour used.
+    Hour,
+    /// 24 hours used.
+    Day,
+    /// Month, by the book's profile.
+    Month,
+    /// Once, when the resource comes into being within the period.
+    Once,
+    /// Counted thing (traffic, requests): no time in it.
+    Unit,
+}
+
+impl Per {
+    /// As written in a book.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Hour => "hour",
+            Self::Day => "day",
+            Self::Month => "month",
+            Self::Once => "once",
+            Self::Unit => "unit",
+        }
+    }
+}
+
+/// What a price is for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Target {
+    /// A meter.
+    Meter(Meter),
+    /// A service by its id.
+    Service(String),
+    /// A package by its id.
+    Package(String),
+}
+
+/// Whom a price or discount is for, by name, path or id as written in the book.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Scope {
+    /// Everybody.
+    #[default]
+    Book,
+    /// A domain with its sub-domains.
+    Domain(String),
+    /// A project.
+    Project(String),
+    /// A VM (with its volumes).
+    Vm(String),
+    /// A volume.
+    Volume(String),
+}
+
+impl Scope {
+    /// In words.
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Book => "everybody".to_owned(),
+            Self::Domain(name) => format!("domain {name}"),
+            Self::Project(name) => format!("project {name}"),
+            Self::Vm(name) => format!("VM {name}"),
+            Self::Volume(name) => format!("volume {name}"),
+        }
+    }
+}
+
+/// Which resources a price is for; an empty list means any.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Selector {
+    /// Service, disk or network offerings, by name or id.
+    pub offerings: Vec<String>,
+    /// Templates, by name or id.
+    pub templates: Vec<String>,
+    /// Guest OS types, by name or id.
+    pub os_types: Vec<String>,
+    /// Categories of guest OS types, by name or id.
+    pub os_categories: Vec<String>,
+    /// Name patterns of the resource (`*` and `?`).
+    pub names: Vec<String>,
+    /// Tags of the resource, all of which must be there (`key=value`, or `key`).
+    pub tags: Vec<TagMatch>,
+    /// Storage tags of the disk offering.
+    pub storage_tags: Vec<String>,
+    /// Zones, by name or id.
+    pub zones: Vec<String>,
+    /// Hypervisors.
+    pub hypervisors: Vec<String>,
+}
+
+impl Selector {
+    /// How narrow it is: the fields in their order of weight, as bits. Two selectors with
+    /// the same fields are equally narrow.
+    pub fn rank(&self) -> u16 {
+        let fields = [
+            self.hypervisors.is_empty(),
+            self.zones.is_empty(),
+            self.storage_tags.is_empty(),
+            self.tags.is_empty(),
+            self.names.is_empty(),
+            self.os_categories.is_empty(),
+            self.os_types.is_empty(),
+            self.templates.is_empty(),
+            self.offerings.is_empty(),
+        ];
+        fields
+            .iter()
+            .enumerate()
+            .map(|(bit, empty)| u16::from(!empty) << bit)
+            .sum()
+    }
+}
+
+/// A condition on tags: a key, and a value where it must be a certain one.
+///
+/// Written `Billing=noCPU` or `Billing:noCPU`: the value may be one of several, separated
+/// by commas, or be part of the key (`Billing:noCPU` with any value).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TagMatch {
+    /// The key.
+    pub key: String,
+    /// The value; any where none is given.
+    pub value: Option<String>,
+}
+
+impl TagMatch {
+    /// Reads `key=value`, `key:value` or `key`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (key, value) = match text.split_once(['=', ':']) {
+            Some((key, value)) => (key.trim(), Some(value.trim().to_owned())),
+            None => (text.trim(), None),
+        };
+        let valid = !key.is_empty() && value.as_deref() != Some("");
+        valid.then(|| Self {
+            key: key.to_owned(),
+            value,
+        })
+    }
+
+    /// Whether a tag fulfils it.
+    pub fn matches(&self, key: &str, value: &str) -> bool {
+        match &self.value {
+            None => key == self.key,
+            Some(wanted) => {
+                (key == self.key && values(value).any(|part| part == wanted))
+                    || key
+                        .strip_prefix(self.key.as_str())
+                        .and_then(|rest| rest.strip_prefix(':'))
+                        == Some(wanted)
+            }
+        }
+    }
+
+    /// Whether a tag is just this one, its value taken whole: how selectors read it.
+    pub fn is(&self, key: &str, value: &str) -> bool {
+        key == self.key && self.value.as_deref().is_none_or(|wanted| wanted == value)
+    }
+
+    /// Whether a tag of this key can matter to it.
+    pub fn reads(&self, key: &str) -> bool {
+        key == self.key
+            || self.value.as_deref().is_some_and(|wanted| {
+                key.strip_prefix(self.key.as_str())
+                    .and_then(|rest| rest.strip_prefix(':'))
+                    == Some(wanted)
+            })
+    }
+
+    /// As written.
+    pub fn text(&self) -> String {
+        match &self.value {
+            Some(value) => format!("{}={value}", self.key),
+            None => self.key.clone(),
+        }
+    }
+}
+
+/// The values of a tag that holds several, separated by commas.
+pub(crate) fn values(value: &str) -> impl Iterator<Item = &str> {
+    value
+        .split(',')
+        .map(str::trim)
+        .filter(|part| !part.is_empty())
+}
+
+/// One step of a tiered price.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tier {
+    /// The last quantity of the tier (included), in the price's unit; none for the last tier.
+    pub up_to: Option<Decimal>,
+    /// The price of a unit in it.
+    pub amount: Decimal,
+    /// Charged once when the tier is reached.
+    pub flat: Decimal,
+}
+
+/// How the amount follows from the quantity.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PriceKind {
+    /// So much per unit.
+    PerUnit(Decimal),
+    /// Each unit at the price of the tier it falls in.
+    Graduated(Vec<Tier>),
+    /// All units at the price of the tier that the total falls in.
+    Volume(Vec<Tier>),
+    /// So much per started block of units.
+    Block {
+        /// Units in a block.
+        size: Decimal,
+        /// Price of a block.
+        amount: Decimal,
+    },
+}
+
+/// Over what tiers, blocks and free units accumulate within the month.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Accumulation {
+    /// Each resource by itself.
+    #[default]
+    Resource,
+    /// All resources of a project (or account).
+    Project,
+    /// All resources of a domain, sub-domains apart.
+    Domain,
+    /// All resources of a billing account.
+    Account,
+}
+
+/// An amount per unit and time, with selector, scope and validity.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Price {
+    /// Its id, unique in the book.
+    pub id: String,
+    /// How it is called on a bill.
+    pub label: Option<String>,
+    /// What it is for.
+    pub target: Target,
+    /// How much.
+    pub kind: PriceKind,
+    /// Per which time.
+    pub per: Per,
+    /// Per which unit.
+    pub unit: PriceUnit,
+    /// Free units a month, before anything is charged.
+    pub free: Option<Decimal>,
+    /// Over what tiers and free units accumulate.
+    pub accumulate: Accumulation,
+    /// Which resources.
+    pub selector: Selector,
+    /// Which customer.
+    pub scope: Scope,
+    /// When.
+    pub validity: Period,
+    /// VMs: which time, where it is not the book's.
+    pub basis: Option<Basis>,
+    /// Meters that this price includes; they print at zero.
+    pub covers: Vec<Meter>,
+    /// Whether discounts leave it alone unless they say otherwise.
+    pub net: bool,
+}
+
+impl Price {
+    /// Whether its amount depends on what else was used in the month.
+    pub fn accumulates(&self) -> bool {
+        self.free.is_some() || !matches!(self.kind, PriceKind::PerUnit(_))
+    }
+}
+
+/// A tag that switches charges off.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exemption {
+    /// Its id, which is the reason on the line.
+    pub id: String,
+    /// The tag.
+    pub tag: TagMatch,
+    /// The meters switched off.
+    pub meters: Vec<Meter>,
+    /// When the rule holds.
+    pub validity: Period,
+}
+
+/// A sold service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Service {
+    /// Its id.
+    pub id: String,
+    /// How it is called on a bill.
+    pub label: Option<String>,
+    /// The tag that gives it to a VM.
+    pub tag: TagMatch,
+}
+
+/// A bundle of services.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Package {
+    /// Its id.
+    pub id: String,
+    /// How it is called on a bill.
+    pub label: Option<String>,
+    /// The tag that gives it to a VM.
+    pub tag: TagMatch,
+    /// Its row of the package matrix: which service is in it when.
+    pub services: Vec<PackageService>,
+    /// Meters that it includes.
+    pub covers: Vec<Meter>,
+}
+
+/// One cell of the package matrix.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PackageService {
+    /// The service.
+    pub service: String,
+    /// Since when and until when it is in the package.
+    pub validity: Period,
+}
+
+/// How much a discount takes away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DiscountAmount {
+    /// Percent of the charge.
+    Percent(Decimal),
+    /// A fixed amount a month, once per scope.
+    Fixed(Decimal),
+}
+
+/// A time-bounded reduction on a scope.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Discount {
+    /// Its id.
+    pub id: String,
+    /// How it is called on a bill.
+    pub label: Option<String>,
+    /// How much.
+    pub amount: DiscountAmount,
+    /// For whom.
+    pub scope: Scope,
+    /// When.
+    pub validity: Period,
+    /// The meters it covers; none means all.
+    pub meters: Vec<Meter>,
+    /// The services and packages it covers; none means all, where `meters` is empty too.
+    pub items: Vec<String>,
+    /// Whether it touches net (hard-linked) prices.
+    pub net_prices: bool,
+    /// Fixed ones: whether the amount is prorated by validity (else full once it applies).
+    pub prorate: bool,
+}
+
+/// How discounts on several scopes add up.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Stacking {
+    /// The nearest scope that has one for the meter; all of that scope.
+    #[default]
+    Nearest,
+    /// The largest percentage of all.
+    BestOf,
+    /// All, percentages multiplied.
+    Multiply,
+    /// All, percentages added, at most 100.
+    AddCapped,
+}
+
+/// An immutable, validated, versioned set of prices, services, packages, exemptions and
+/// discounts in one currency and one time zone.
+///
+/// Read with [`PriceBook::from_toml`] or [`PriceBook::from_json`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PriceBook {
+    pub(crate) name: String,
+    pub(crate) currency: Currency,
+    pub(crate) zone: Tz,
+    pub(crate) compute: Basis,
+    pub(crate) month: MonthProfile,
+    pub(crate) rounding: RoundingMode,
+    pub(crate) rounding_point: RoundingPoint,
+    pub(crate) inheritance: Inheritance,
+    pub(crate) tag_moments: TagMoments,
+    pub(crate) cost_centre_key: String,
+    pub(crate) trust_exemptions: Trust,
+    pub(crate) trust_packages: Trust,
+    pub(crate) not_metered_from_millis: i64,
+    pub(crate) stacking: Stacking,
+    pub(crate) accounts: Vec<String>,
+    pub(crate) prices: Vec<Price>,
+    pub(crate) exemptions: Vec<Exemption>,
+    pub(crate) services: Vec<Service>,
+    pub(crate) packages: Vec<Package>,
+    pub(crate) discounts: Vec<Discount>,
+    pub(crate) digest: String,
+}
+
+impl PriceBook {
+    /// The book's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The currency of every amount in it.
+    pub fn currency(&self) -> Currency {
+        self.currency
+    }
+
+    /// The IANA name of its time zone.
+    pub fn zone_name(&self) -> &'static str {
+        self.zone.name()
+    }
+
+    /// How the moment of a tag change is to be taken when the inventory is built.
+    pub fn tag_moments(&self) -> TagMoments {
+        self.tag_moments
+    }
+
+    /// SHA-256 of the book's canonical content: the same for TOML and JSON, for any order
+    /// of its rows.
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// The prices, in the order of their ids.
+    pub fn prices(&self) -> &[Price] {
+        &self.prices
+    }
+
+    /// The discounts, in the order of their ids.
+    pub fn discounts(&self) -> &[Discount] {
+        &self.discounts
+    }
+
+    /// The services, in the order of their ids.
+    pub fn services(&self) -> &[Service] {
+        &self.services
+    }
+
+    /// The packages, in the order of their ids.
+    pub fn packages(&self) -> &[Package] {
+        &self.packages
+    }
+
+    /// The billing period of the civil dates from `first` to `last`, both included, in the
+    /// book's zone.
+    ///
+    /// # Errors
+    /// When `last` is before `first`.
+    pub fn civil_period(&self, first: NaiveDate, last: NaiveDate) -> Result<Period, PeriodError> {
+        calendar::civil_period(first, last, self.zone)
+    }
+}
