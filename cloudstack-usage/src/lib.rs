@@ -2,18 +2,31 @@
 //!
 //! The model of usage records, metadata and their histories. Nothing here knows a price.
 
+mod api;
 mod error;
 mod history;
 mod id;
 mod inventory;
+mod inventory_builder;
+mod label;
 mod metadata;
 mod period;
 mod quantity;
 mod record;
+#[cfg(feature = "recording")]
+mod recording;
 mod source;
+pub mod store;
 mod tag;
+mod tag_moments;
+mod usage_lifetimes;
 mod usage_type;
+mod wire;
 
+pub use api::{
+    Credentials, DateDialect, Request, Secret, SignedRequest, UsageRequest, metadata_requests,
+    sign, string_to_sign, verify,
+};
 pub use error::{Error, ErrorKind};
 pub use history::{History, Moment, MomentSource, Span};
 pub use id::{
@@ -24,6 +37,8 @@ pub use inventory::{
     AccountEntry, DomainEntry, Inventory, Lifetime, LifetimeSource, ProjectEntry, ResourceEntry,
     TagHistory, VmEntry, VolumeEntry,
 };
+pub use inventory_builder::InventoryBuilder;
+pub use label::Label;
 pub use metadata::{
     Account, Domain, IpAddress, Kind, Network, Offering, OsCategory, OsType, Project, Snapshot,
     TagAction, TagEvent, Template, Vm, Volume, VolumeSnapshot, Vpc, Zone,
@@ -31,6 +46,14 @@ pub use metadata::{
 pub use period::{Period, PeriodError};
 pub use quantity::{Quantity, QuantityError, parse_raw_usage};
 pub use record::{Holder, Owner, RecordKey, UsageRecord};
+#[cfg(feature = "recording")]
+pub use recording::{RecordedSource, read_metadata_folder, read_usage_files};
 pub use source::{Notice, ParsedRecord, Rejection, SnapshotFetch, Source, UsageFetch, UsagePage};
 pub use tag::{ResourceTag, Tag};
+pub use tag_moments::TagMomentRule;
+pub use usage_lifetimes::UsageLifetimes;
 pub use usage_type::{Unit, UsageType};
+pub use wire::{
+    AddedPage, Answer, DateError, EntryError, Refusal, SnapshotBuilder, UsageTypeEntry, parse_date,
+    parse_usage_page, parse_usage_record, parse_usage_types, window_end,
+};

@@ -9,13 +9,13 @@ use cloudstack_usage::{Period, PeriodError};
 
 /// The first instant of a civil date in `zone`; where a clock change skips midnight, the
 /// first instant after the gap.
-pub fn start_of_day(date: NaiveDate, zone: Tz) -> DateTime<Utc> {
+pub(crate) fn start_of_day(date: NaiveDate, zone: Tz) -> DateTime<Utc> {
     instant(date.and_time(NaiveTime::MIN), zone)
 }
 
 /// The instant of a civil date and time in `zone`: the earlier one where it comes twice,
 /// the first after the gap where it does not come.
-pub fn instant(civil: NaiveDateTime, zone: Tz) -> DateTime<Utc> {
+pub(crate) fn instant(civil: NaiveDateTime, zone: Tz) -> DateTime<Utc> {
     match zone.from_local_datetime(&civil) {
         LocalResult::Single(time) | LocalResult::Ambiguous(time, _) => time.with_timezone(&Utc),
         LocalResult::None => after_gap(civil, zone),
@@ -39,7 +39,11 @@ fn after_gap(civil: NaiveDateTime, zone: Tz) -> DateTime<Utc> {
 ///
 /// # Errors
 /// When `last` is before `first`.
-pub fn civil_period(first: NaiveDate, last: NaiveDate, zone: Tz) -> Result<Period, PeriodError> {
+pub(crate) fn civil_period(
+    first: NaiveDate,
+    last: NaiveDate,
+    zone: Tz,
+) -> Result<Period, PeriodError> {
     let next = last.checked_add_days(Days::new(1)).unwrap_or(last);
     Period::new(start_of_day(first, zone), start_of_day(next, zone))
 }
@@ -51,7 +55,7 @@ fn first_of_month(instant: DateTime<Utc>, zone: Tz) -> NaiveDate {
 }
 
 /// The civil months of `zone` that touch `period`, each whole.
-pub fn months(period: Period, zone: Tz) -> Vec<Period> {
+pub(crate) fn months(period: Period, zone: Tz) -> Vec<Period> {
     let mut first = first_of_month(period.start(), zone);
     let mut months = Vec::new();
     while let Some(next) = first.checked_add_months(Months::new(1)) {
@@ -70,7 +74,7 @@ pub fn months(period: Period, zone: Tz) -> Vec<Period> {
 }
 
 /// `date` and so many months later, on the last day where the month is shorter.
-pub fn add_months(date: NaiveDate, months: u32) -> Option<NaiveDate> {
+pub(crate) fn add_months(date: NaiveDate, months: u32) -> Option<NaiveDate> {
     date.checked_add_months(Months::new(months))
 }
 

@@ -87,6 +87,18 @@ pub enum Policy {
     Hold,
 }
 
+impl Policy {
+    /// The stable name.
+    pub fn slug(self) -> &'static str {
+        match self {
+            Self::BillAndFlag => "bill_and_flag",
+            Self::BillOnce => "bill_once",
+            Self::Clip => "clip",
+            Self::Hold => "hold",
+        }
+    }
+}
+
 /// Something wrong or doubtful in the input.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {

@@ -1,16 +1,22 @@
 //! What CloudStack usage costs.
 
 mod allocate;
+mod bill_json;
 mod book;
 mod calendar;
 mod currency;
+mod error;
 mod exact;
+mod explain;
 mod finding;
 mod meter;
 mod money;
+mod plan;
+mod rate;
 mod rounding;
 mod statement;
 mod unit;
+mod usage;
 
 pub use allocate::allocate;
 pub use book::model::{
@@ -20,10 +26,12 @@ pub use book::model::{
 };
 pub use book::{BookError, BookErrors, PriceBook};
 pub use currency::Currency;
+pub use error::{RatingError, RatingErrorKind};
 pub use exact::{Exact, ParseExactError};
 pub use finding::{Finding, FindingKind, Policy};
 pub use meter::{Dimension, Meter};
 pub use money::{Amount, CurrencyMismatch, Money};
+pub use rate::Rating;
 pub use rounding::{RoundingMode, RoundingPoint};
 pub use statement::{
     Bill, BookVersion, Bound, Counts, Explanation, Item, LineItem, Placement, PriceChoice,

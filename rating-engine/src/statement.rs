@@ -185,7 +185,7 @@ pub struct Explanation {
     pub segments: Vec<Segment>,
     /// The discounts applied, in order, with what each took away.
     pub reductions: Vec<Reduction>,
-    /// Number of usage records behind the line.
+    /// Number of usage records behind the segments; a record that is cut counts in each.
     pub records: u64,
 }
 

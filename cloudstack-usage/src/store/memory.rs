@@ -1,0 +1,390 @@
+//! The store port in memory: the reference for all others, and good for tests.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use rust_decimal::Decimal;
+
+use super::entity::entities;
+use super::error::StoreError;
+use super::label::{Label, LabelChange, LabelTarget, LabelVersion};
+use super::merge::{MultisetChange, compare_multisets};
+use super::rejection::{RejectionOrigin, StagedRejections, StoredRejection};
+use super::sync::{SnapshotCounts, SyncEntry, SyncOutcome, SyncRun, UsageCounts};
+use super::{
+    RecordSink, SnapshotSink, StoredRecord, SyncTransaction, UsageQuery, UsageStore, to_millisecond,
+};
+use crate::metadata::Snapshot;
+use crate::period::Period;
+use crate::record::RecordKey;
+use crate::source::{ParsedRecord, SnapshotFetch, UsagePage};
+
+/// A store in memory, gone with the process.
+#[derive(Debug, Clone, Default)]
+pub struct MemoryStore {
+    clouds: BTreeMap<String, Cloud>,
+}
+
+impl MemoryStore {
+    /// An empty store.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn cloud(&self, name: &str) -> Option<&Cloud> {
+        self.clouds.get(name)
+    }
+}
+
+#[derive(Debug, Clone, Default)]
+struct Cloud {
+    usage: BTreeMap<RecordKey, Vec<StoredRecord>>,
+    snapshots: Vec<Snapshot>,
+    rejections: Vec<StoredRejection>,
+    syncs: Vec<SyncEntry>,
+    labels: Vec<LabelVersion>,
+    watermark: Option<DateTime<Utc>>,
+}
+
+impl Cloud {
+    fn apply_labels(
+        &mut self,
+        author: &str,
+        recorded: DateTime<Utc>,
+        change: impl FnOnce(&[Label]) -> Result<LabelChange, StoreError>,
+    ) -> Result<bool, StoreError> {
+        let (positions, in_force): (Vec<usize>, Vec<Label>) = self
+            .labels
+            .iter()
+            .enumerate()
+            .filter(|(_, known)| known.recorded_until.is_none())
+            .map(|(position, known)| (position, known.label.clone()))
+            .unzip();
+        let change = change(&in_force)?;
+        let changed = !change.withdrawn.is_empty() || !change.added.is_empty();
+        let withdrawn = change.withdrawn.iter().filter_map(|at| positions.get(*at));
+        for position in withdrawn {
+            if let Some(known) = self.labels.get_mut(*position) {
+                known.recorded_until = Some(recorded);
+                known.withdrawn_by = Some(author.to_owned());
+            }
+        }
+        let added = change.added.into_iter();
+        self.labels.extend(added.map(|label| LabelVersion {
+            label,
+            recorded_until: None,
+            withdrawn_by: None,
+        }));
+        Ok(changed)
+    }
+
+    fn put_snapshot(&mut self, fetch: &SnapshotFetch) -> Result<SnapshotCounts, StoreError> {
+        let now = entities(&fetch.snapshot)?;
+        let last = self.snapshots.last();
+        let before = last.map(entities).transpose()?.unwrap_or_default();
+        let unchanged = shared(&before, &now);
+        let completeness_changed =
+            last.is_some_and(|last| last.complete != fetch.snapshot.complete);
+        let counts = SnapshotCounts {
+            appeared: count(now.len()) - unchanged,
+            vanished: count(before.len()) - unchanged,
+            unchanged,
+            completeness_changed,
+            rejected: 0,
+        };
+        let same_moment = last.is_some_and(|last| last.at == fetch.snapshot.at);
+        let same = counts.appeared + counts.vanished == 0 && !completeness_changed;
+        if !(same_moment && same) {
+            self.snapshots.push(fetch.snapshot.clone());
+        }
+        Ok(counts)
+    }
+
+    fn put_usage(
+        &mut self,
+        mut staged: BTreeMap<RecordKey, Vec<ParsedRecord>>,
+        at: DateTime<Utc>,
+        complete: bool,
+    ) -> UsageCounts {
+        let mut counts = UsageCounts::default();
+        for (key, fetched) in &mut staged {
+            fetched.sort_by_cached_key(|entry| (entry.record.raw_usage, entry.json.clone()));
+            let versions = self.usage.entry(*key).or_default();
+            let standing = versions.iter().filter(|old| old.recorded_until.is_none());
+            let mut stored: Vec<Decimal> = standing.map(|old| old.record.raw_usage).collect();
+            stored.sort_unstable();
+            let values: Vec<Decimal> = fetched.iter().map(|entry| entry.record.raw_usage).collect();
+            let number = count(fetched.len());
+            match compare_multisets(&stored, &values, complete) {
+                MultisetChange::Unchanged => {
+                    counts.unchanged += number;
+                    continue;
+                }
+                MultisetChange::Deferred => {
+                    counts.deferred += number;
+                    continue;
+                }
+                MultisetChange::New => counts.new += number,
+                MultisetChange::Revised => {
+                    counts.revised += number;
+                    counts.superseded += count(stored.len());
+                }
+            }
+            for old in versions.iter_mut() {
+                old.recorded_until.get_or_insert(at);
+            }
+            versions.extend(fetched.drain(..).map(|entry| StoredRecord {
+                record: entry.record,
+                json: entry.json,
+                recorded_from: at,
+                recorded_until: None,
+            }));
+        }
+        counts
+    }
+
+    fn put_rejections(
+        &mut self,
+        staged: &StagedRejections,
+        run: &SyncRun,
+        usage_complete: bool,
+        snapshot: bool,
+    ) -> (u64, u64) {
+        let changes = staged.merge(
+            &self.rejections,
+            run.at,
+            run.range,
+            usage_complete,
+            snapshot,
+        );
+        let (added, resolved) = (count(changes.added.len()), count(changes.resolved.len()));
+        let again: Vec<[u8; 16]> = changes
+            .seen_again
+            .iter()
+            .map(StoredRejection::fingerprint)
+            .collect();
+        self.rejections.retain(|old| {
+            let fingerprint = old.fingerprint();
+            !changes.resolved.contains(&fingerprint) && !again.contains(&fingerprint)
+        });
+        self.rejections.extend(changes.seen_again);
+        self.rejections.extend(changes.added);
+        (added, resolved)
+    }
+}
+
+/// How many entries two sorted lists share.
+fn shared<T: Ord>(left: &[T], right: &[T]) -> u64 {
+    let (mut left, mut right) = (left.iter().peekable(), right.iter().peekable());
+    let mut number = 0;
+    while let (Some(a), Some(b)) = (left.peek(), right.peek()) {
+        match a.cmp(b) {
+            std::cmp::Ordering::Less => drop(left.next()),
+            std::cmp::Ordering::Greater => drop(right.next()),
+            std::cmp::Ordering::Equal => {
+                number += 1;
+                left.next();
+                right.next();
+            }
+        }
+    }
+    number
+}
+
+fn count(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
+}
+
+impl UsageStore for MemoryStore {
+    fn begin_sync(&mut self, run: &SyncRun) -> Result<Box<dyn SyncTransaction + '_>, StoreError> {
+        let last = self.cloud(&run.cloud).and_then(|cloud| cloud.syncs.last());
+        run.check(last.map(|entry| entry.at))?;
+        Ok(Box::new(MemorySync {
+            store: self,
+            run: run.clone(),
+            staged: BTreeMap::new(),
+            newest_end: None,
+            snapshot: None,
+            rejections: StagedRejections::default(),
+        }))
+    }
+
+    fn clouds(&mut self) -> Result<Vec<String>, StoreError> {
+        Ok(self.clouds.keys().cloned().collect())
+    }
+
+    fn watermark(&mut self, cloud: &str) -> Result<Option<DateTime<Utc>>, StoreError> {
+        Ok(self.cloud(cloud).and_then(|cloud| cloud.watermark))
+    }
+
+    fn syncs(&mut self, cloud: &str) -> Result<Vec<SyncEntry>, StoreError> {
+        Ok(self
+            .cloud(cloud)
+            .map(|cloud| cloud.syncs.clone())
+            .unwrap_or_default())
+    }
+
+    fn usage(&mut self, query: &UsageQuery, sink: &mut RecordSink<'_>) -> Result<(), StoreError> {
+        let Some(cloud) = self.cloud(&query.cloud) else {
+            return Ok(());
+        };
+        let mut ordered = BTreeMap::new();
+        for (key, versions) in &cloud.usage {
+            let known = versions.iter().filter(|stored| {
+                stored.record.window.overlaps(&query.period)
+                    && stored.is_known_on(query.as_known_on)
+            });
+            for (copy, stored) in known.enumerate() {
+                let window = stored.record.window;
+                ordered.insert((window.start(), window.end(), key, copy), &stored.record);
+            }
+        }
+        ordered
+            .into_values()
+            .try_for_each(|record| sink(record.clone()))
+    }
+
+    fn versions(&mut self, cloud: &str, key: &RecordKey) -> Result<Vec<StoredRecord>, StoreError> {
+        let cloud = self.cloud(cloud);
+        let versions = cloud.and_then(|cloud| cloud.usage.get(key));
+        Ok(versions.cloned().unwrap_or_default())
+    }
+
+    fn snapshots(
+        &mut self,
+        cloud: &str,
+        as_known_on: Option<DateTime<Utc>>,
+        sink: &mut SnapshotSink<'_>,
+    ) -> Result<(), StoreError> {
+        let Some(cloud) = self.cloud(cloud) else {
+            return Ok(());
+        };
+        let known = |snapshot: &&Snapshot| as_known_on.is_none_or(|instant| snapshot.at <= instant);
+        cloud.snapshots.iter().filter(known).try_for_each(sink)
+    }
+
+    fn rejections(
+        &mut self,
+        cloud: &str,
+        period: Period,
+    ) -> Result<Vec<StoredRejection>, StoreError> {
+        let Some(cloud) = self.cloud(cloud) else {
+            return Ok(Vec::new());
+        };
+        let standing = cloud.rejections.iter();
+        let mut rejections: Vec<StoredRejection> = standing
+            .filter(|rejection| rejection.period.overlaps(&period))
+            .cloned()
+            .collect();
+        rejections.sort_by_key(|rejection| (rejection.first_seen, rejection.fingerprint()));
+        Ok(rejections)
+    }
+
+    fn set_label(&mut self, cloud: &str, label: &Label) -> Result<bool, StoreError> {
+        label.check()?;
+        let label = label.clone().to_millisecond();
+        let cloud = self.clouds.entry(cloud.to_owned()).or_default();
+        cloud.apply_labels(&label.author, label.recorded, |in_force| {
+            LabelChange::set(in_force, &label)
+        })
+    }
+
+    fn clear_label(
+        &mut self,
+        cloud: &str,
+        target: &LabelTarget,
+        period: Period,
+        author: &str,
+        recorded: DateTime<Utc>,
+    ) -> Result<bool, StoreError> {
+        let recorded = to_millisecond(recorded);
+        let Some(cloud) = self.clouds.get_mut(cloud) else {
+            return Ok(false);
+        };
+        cloud.apply_labels(author, recorded, |in_force| {
+            LabelChange::clear(in_force, target, period, recorded)
+        })
+    }
+
+    fn label_versions(&mut self, cloud: &str) -> Result<Vec<LabelVersion>, StoreError> {
+        let cloud = self.cloud(cloud);
+        let mut versions = cloud.map(|cloud| cloud.labels.clone()).unwrap_or_default();
+        versions.sort_unstable();
+        Ok(versions)
+    }
+}
+
+struct MemorySync<'a> {
+    store: &'a mut MemoryStore,
+    run: SyncRun,
+    staged: BTreeMap<RecordKey, Vec<ParsedRecord>>,
+    newest_end: Option<DateTime<Utc>>,
+    snapshot: Option<SnapshotFetch>,
+    rejections: StagedRejections,
+}
+
+impl SyncTransaction for MemorySync<'_> {
+    fn put_usage(&mut self, page: &UsagePage) -> Result<(), StoreError> {
+        for entry in &page.records {
+            self.newest_end = self.newest_end.max(Some(entry.record.window.end()));
+            let twins = self.staged.entry(entry.record.key()).or_default();
+            twins.push(entry.clone());
+        }
+        for rejection in &page.rejections {
+            self.rejections.add(RejectionOrigin::Usage, rejection);
+        }
+        Ok(())
+    }
+
+    fn put_snapshot(&mut self, fetch: &SnapshotFetch) -> Result<(), StoreError> {
+        let mut fetch = fetch.clone();
+        fetch.snapshot.at = self.run.at;
+        self.rejections.clear(RejectionOrigin::Metadata);
+        for rejection in &fetch.rejections {
+            self.rejections.add(RejectionOrigin::Metadata, rejection);
+        }
+        self.snapshot = Some(fetch);
+        Ok(())
+    }
+
+    fn commit(self: Box<Self>, outcome: &SyncOutcome) -> Result<SyncEntry, StoreError> {
+        let Self {
+            store,
+            run,
+            staged,
+            newest_end,
+            snapshot,
+            rejections,
+        } = *self;
+        let complete = outcome.usage_complete;
+        // a copy, so that an error half way changes nothing
+        let mut cloud = store.clouds.get(&run.cloud).cloned().unwrap_or_default();
+        let mut counts = cloud.put_usage(staged, run.at, complete);
+        counts.rejected = rejections.count(RejectionOrigin::Usage);
+        let mut snapshot = snapshot
+            .map(|fetch| cloud.put_snapshot(&fetch))
+            .transpose()?;
+        if let Some(counts) = &mut snapshot {
+            counts.rejected = rejections.count(RejectionOrigin::Metadata);
+        }
+        let (new_rejections, resolved_rejections) =
+            cloud.put_rejections(&rejections, &run, complete, snapshot.is_some());
+        if complete {
+            cloud.watermark = cloud.watermark.max(newest_end);
+        }
+        let entry = SyncEntry {
+            at: run.at,
+            range: run.range,
+            usage_complete: complete,
+            usage: counts,
+            snapshot,
+            new_rejections,
+            resolved_rejections,
+            notices: outcome.notices.clone(),
+            watermark: cloud.watermark,
+        };
+        cloud.syncs.push(entry.clone());
+        store.clouds.insert(run.cloud, cloud);
+        Ok(entry)
+    }
+}

@@ -1,0 +1,253 @@
+//! The store port: where synced usage and metadata are kept.
+//!
+//! A store keeps, for each cloud,
+//!
+//! - usage records with the time during which each was what CloudStack said
+//!   (`recorded`), so that a revision adds to what is stored and overwrites nothing;
+//! - snapshots of the metadata, given back exactly as they were put;
+//! - entries that could not be read, until a later fetch reads them;
+//! - labels: tags of our own, with validity, author and recorded time;
+//! - the syncs themselves, and the watermark up to which usage is complete.
+//!
+//! All of one sync goes through one [`SyncTransaction`]: it is visible as a whole after
+//! [`SyncTransaction::commit`], or not at all. Instants are kept to the millisecond.
+//!
+//! [`MemoryStore`] is the reference implementation; the crate `cloudstack-usage-store`
+//! has SQL ones. Whoever writes another runs the suite in `store::conformance` (feature
+//! `test-util`) over it.
+
+#[cfg(feature = "test-util")]
+pub mod conformance;
+mod entity;
+mod error;
+mod label;
+mod memory;
+mod merge;
+mod rejection;
+mod sync;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::metadata::Snapshot;
+use crate::period::Period;
+use crate::record::{RecordKey, UsageRecord};
+
+pub use entity::{Entity, SnapshotAssembler, entities, kind_from_name, kind_name};
+pub use error::{StoreError, StoreErrorKind};
+pub use label::{Label, LabelChange, LabelTarget, LabelVersion};
+pub use memory::MemoryStore;
+pub use merge::{MultisetChange, compare_multisets};
+pub use rejection::{RejectionChanges, RejectionOrigin, StagedRejections, StoredRejection};
+pub use sync::{SnapshotCounts, SyncEntry, SyncOutcome, SyncRun, UsageCounts};
+
+/// The name of the cloud, where a store holds one only.
+pub const DEFAULT_CLOUD: &str = "cloudstack";
+
+/// Which usage to read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UsageQuery {
+    /// Of which cloud.
+    pub cloud: String,
+    /// Records whose window overlaps this.
+    pub period: Period,
+    /// As it was known at this instant; none for what is known now.
+    pub as_known_on: Option<DateTime<Utc>>,
+}
+
+impl UsageQuery {
+    /// The usage of `cloud` in `period` as it is known now.
+    pub fn new(cloud: impl Into<String>, period: Period) -> Self {
+        Self {
+            cloud: cloud.into(),
+            period,
+            as_known_on: None,
+        }
+    }
+
+    /// The same as it was known at `instant`: what syncs up to and at it had stored.
+    #[must_use]
+    pub fn as_known_on(mut self, instant: DateTime<Utc>) -> Self {
+        self.as_known_on = Some(instant);
+        self
+    }
+}
+
+/// A stored usage record with its evidence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredRecord {
+    /// The record.
+    pub record: UsageRecord,
+    /// Its JSON object as CloudStack sent it.
+    pub json: Box<str>,
+    /// The sync that first stored it.
+    pub recorded_from: DateTime<Utc>,
+    /// The sync that saw other usage in its place; none while it stands.
+    pub recorded_until: Option<DateTime<Utc>>,
+}
+
+impl StoredRecord {
+    /// Whether this is what was known at `instant` (none: now).
+    pub fn is_known_on(&self, instant: Option<DateTime<Utc>>) -> bool {
+        match (instant, self.recorded_until) {
+            (None, until) => until.is_none(),
+            (Some(at), until) => self.recorded_from <= at && until.is_none_or(|until| at < until),
+        }
+    }
+}
+
+/// Takes usage records one by one; its error ends the reading.
+pub type RecordSink<'a> = dyn FnMut(UsageRecord) -> Result<(), StoreError> + 'a;
+
+/// Takes snapshots one by one; its error ends the reading.
+pub type SnapshotSink<'a> = dyn FnMut(&Snapshot) -> Result<(), StoreError> + 'a;
+
+/// A place that keeps synced usage and metadata.
+///
+/// ```
+/// use chrono::DateTime;
+/// use cloudstack_usage::store::{MemoryStore, SyncOutcome, SyncRun, UsageStore, DEFAULT_CLOUD};
+///
+/// let mut store = MemoryStore::new();
+/// let now = DateTime::from_timestamp(1_760_000_000, 0).unwrap();
+/// let transaction = store.begin_sync(&SyncRun::new(DEFAULT_CLOUD, now)).unwrap();
+/// let entry = transaction.commit(&SyncOutcome::complete()).unwrap();
+/// assert!(!entry.changed());
+/// assert_eq!(store.syncs(DEFAULT_CLOUD).unwrap(), vec![entry]);
+/// ```
+pub trait UsageStore {
+    /// Begins to record a sync. Until it is committed nobody sees anything of it; dropping
+    /// it leaves the store as it was. A second one of the same cloud is refused meanwhile.
+    ///
+    /// # Errors
+    /// When another sync of this cloud is running, when the store cannot be written, or
+    /// when the run's moment is before that of the last sync.
+    fn begin_sync(&mut self, run: &SyncRun) -> Result<Box<dyn SyncTransaction + '_>, StoreError>;
+
+    /// The clouds of which something is stored, in order of their names.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn clouds(&mut self) -> Result<Vec<String>, StoreError>;
+
+    /// The end of the newest usage window of the last complete fetch.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn watermark(&mut self, cloud: &str) -> Result<Option<DateTime<Utc>>, StoreError>;
+
+    /// Every sync that was committed, in order.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn syncs(&mut self, cloud: &str) -> Result<Vec<SyncEntry>, StoreError>;
+
+    /// Hands over the records of a period, one by one, in order of window start, window
+    /// end and record key; the order among twins is by `rawusage` and text as sent.
+    ///
+    /// # Errors
+    /// When the store cannot be read, or the sink fails.
+    fn usage(&mut self, query: &UsageQuery, sink: &mut RecordSink<'_>) -> Result<(), StoreError>;
+
+    /// All that was ever stored under one key, with the text as sent: by time recorded,
+    /// then among twins as in [`usage`](Self::usage).
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn versions(&mut self, cloud: &str, key: &RecordKey) -> Result<Vec<StoredRecord>, StoreError>;
+
+    /// Hands over the snapshots of all syncs (up to and at `as_known_on`), in order, each
+    /// as it was put except for the order within its lists.
+    ///
+    /// # Errors
+    /// When the store cannot be read, or the sink fails.
+    fn snapshots(
+        &mut self,
+        cloud: &str,
+        as_known_on: Option<DateTime<Utc>>,
+        sink: &mut SnapshotSink<'_>,
+    ) -> Result<(), StoreError>;
+
+    /// The entries that could not be read and may concern `period`: those that no later
+    /// fetch of the same time found readable.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn rejections(
+        &mut self,
+        cloud: &str,
+        period: Period,
+    ) -> Result<Vec<StoredRejection>, StoreError>;
+
+    /// Sets a label for its validity. Where another label of the same key on the same
+    /// resource is valid, it gives way for that time. Says whether anything changed.
+    ///
+    /// # Errors
+    /// When the store cannot be written, or a label that gives way was recorded later.
+    fn set_label(&mut self, cloud: &str, label: &Label) -> Result<bool, StoreError>;
+
+    /// Takes the label of this target away during `period`; at `recorded` by `author`.
+    /// Says whether anything changed.
+    ///
+    /// # Errors
+    /// When the store cannot be written, or a label that gives way was recorded later.
+    fn clear_label(
+        &mut self,
+        cloud: &str,
+        target: &LabelTarget,
+        period: Period,
+        author: &str,
+        recorded: DateTime<Utc>,
+    ) -> Result<bool, StoreError>;
+
+    /// Every label that was ever in force, in order of target, validity, value, author and
+    /// time recorded.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn label_versions(&mut self, cloud: &str) -> Result<Vec<LabelVersion>, StoreError>;
+
+    /// The labels in force (none: now; else as known on that instant), in the same order.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn labels(
+        &mut self,
+        cloud: &str,
+        as_known_on: Option<DateTime<Utc>>,
+    ) -> Result<Vec<Label>, StoreError> {
+        let mut versions = self.label_versions(cloud)?;
+        versions.retain(|version| version.is_known_on(as_known_on));
+        Ok(versions.into_iter().map(|version| version.label).collect())
+    }
+}
+
+/// One sync on its way into a store. Dropped without [`commit`](Self::commit) it leaves
+/// nothing behind.
+pub trait SyncTransaction {
+    /// Adds one page of the fetch; the order of pages and records makes no difference.
+    ///
+    /// # Errors
+    /// When the page cannot be kept.
+    fn put_usage(&mut self, page: &crate::source::UsagePage) -> Result<(), StoreError>;
+
+    /// Adds the snapshot of this sync, with the entries that could not be read. The
+    /// snapshot counts as taken at the run's moment. A second one replaces the first.
+    ///
+    /// # Errors
+    /// When the snapshot cannot be kept.
+    fn put_snapshot(&mut self, fetch: &crate::source::SnapshotFetch) -> Result<(), StoreError>;
+
+    /// Makes everything visible at once, and moves the watermark where the fetch was
+    /// complete.
+    ///
+    /// # Errors
+    /// When the store cannot be written; nothing is stored then.
+    fn commit(self: Box<Self>, outcome: &SyncOutcome) -> Result<SyncEntry, StoreError>;
+}
+
+/// `instant` without what is below a millisecond: the precision of stores.
+pub fn to_millisecond(instant: DateTime<Utc>) -> DateTime<Utc> {
+    let below = i64::from(instant.timestamp_subsec_nanos() % 1_000_000);
+    instant - TimeDelta::nanoseconds(below)
+}

@@ -1,0 +1,252 @@
+//! The envelope around every answer.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::json;
+use super::refusal::Refusal;
+use crate::error::{Error, ErrorKind};
+
+type Fields<'a> = BTreeMap<Key<'a>, &'a RawValue>;
+
+#[derive(Deserialize, PartialEq, Eq, PartialOrd, Ord)]
+struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl std::borrow::Borrow<str> for Key<'_> {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+/// An answer whose body was read: one object with a count and one list of entries.
+///
+/// The wrapper (`listusagerecordsresponse`) may have any name, or be missing as in what
+/// command line tools print.
+///
+/// ```
+/// use cloudstack_usage::Answer;
+///
+/// let answer = Answer::parse("page 1", br#"{"listzonesresponse":{"count":1,"zone":[{"id":"z"}]}}"#)?;
+/// assert_eq!(answer.count(), Some(1));
+/// assert_eq!(answer.entries(&["zone"])?, [r#"{"id":"z"}"#]);
+/// # Ok::<(), cloudstack_usage::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Answer {
+    label: String,
+    count: Option<u64>,
+    lists: Vec<(String, Vec<Box<RawValue>>)>,
+}
+
+impl Answer {
+    /// Reads a body. `label` names the call or file in errors.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Malformed`] when the body is empty, HTML, XML, cut off or otherwise no
+    /// answer of CloudStack; the kind of the [`Refusal`] when CloudStack refused the call.
+    pub fn parse(label: &str, bytes: &[u8]) -> Result<Self, Error> {
+        let text = json::strict_text(label, bytes)?;
+        let body = open(label, &text)?;
+        if let Some(refusal) = refusal_in(&body) {
+            return Err(refusal.into_error(label));
+        }
+        let count = body.get("count").and_then(|raw| number(raw.get()));
+        let mut lists = Vec::new();
+        for (Key(name), raw) in &body {
+            if name != "uuidList" && raw.get().starts_with('[') {
+                let entries: Vec<Box<RawValue>> = serde_json::from_str(raw.get())
+                    .map_err(|cause| json::not_json(label, raw.get(), cause))?;
+                lists.push((name.clone().into_owned(), entries));
+            }
+        }
+        Ok(Self {
+            label: label.to_owned(),
+            count,
+            lists,
+        })
+    }
+
+    /// The refusal that a body holds, if it is one: read it whatever the HTTP status was.
+    pub fn refusal(bytes: &[u8]) -> Option<Refusal> {
+        let text = json::strict_text("", bytes).ok()?;
+        refusal_in(&open("", &text).ok()?)
+    }
+
+    /// The call or file.
+    pub fn label(&self) -> &str {
+        &self.label
+    }
+
+    /// The total over all pages, where the answer gives one. Servers from 4.13.0 to 4.14.0
+    /// give the number in this page instead.
+    pub fn count(&self) -> Option<u64> {
+        self.count
+    }
+
+    /// The entries of the list with one of these names, as sent; none for an empty answer.
+    ///
+    /// # Errors
+    /// When the answer holds other lists only: it belongs to another call.
+    pub fn entries(&self, names: &[&str]) -> Result<Vec<&str>, Error> {
+        let found = self
+            .lists
+            .iter()
+            .find(|(name, _)| names.iter().any(|known| name.eq_ignore_ascii_case(known)));
+        match (found, self.lists.first()) {
+            (Some((_, entries)), _) => Ok(entries.iter().map(|entry| entry.get()).collect()),
+            (None, None) => Ok(Vec::new()),
+            (None, Some((other, _))) => Err(Error::new(
+                ErrorKind::Malformed,
+                format!(
+                    "{}: the answer lists {other:?}, not {:?}: it belongs to another call",
+                    self.label,
+                    names.first().unwrap_or(&"")
+                ),
+            )),
+        }
+    }
+}
+
+/// The object that holds count and list: the only value of the outer object, or that itself.
+fn open<'a>(label: &str, text: &'a str) -> Result<Fields<'a>, Error> {
+    let outer: Fields<'a> =
+        serde_json::from_str(text).map_err(|cause| json::not_json(label, text, cause))?;
+    let mut values = outer.values();
+    match (values.next(), values.next()) {
+        (Some(only), None) if only.get().starts_with('{') => {
+            serde_json::from_str(only.get()).map_err(|cause| json::not_json(label, text, cause))
+        }
+        _ if is_bare(&outer) => Ok(outer),
+        _ => Err(Error::new(
+            ErrorKind::Malformed,
+            format!("{label}: the answer is JSON, but not one object with CloudStack's list in it"),
+        )),
+    }
+}
+
+/// Whether an object without a wrapper looks like an answer: a list, a count or an error.
+fn is_bare(outer: &Fields<'_>) -> bool {
+    outer.is_empty()
+        || outer.contains_key("count")
+        || outer.contains_key("errorcode")
+        || outer.values().any(|value| value.get().starts_with('['))
+}
+
+fn refusal_in(body: &Fields<'_>) -> Option<Refusal> {
+    let code = number(body.get("errorcode")?.get())?;
+    let text = body
+        .get("errortext")
+        .and_then(|raw| serde_json::from_str::<String>(raw.get()).ok());
+    Some(Refusal {
+        code: u16::try_from(code).unwrap_or(u16::MAX),
+        cs_code: body
+            .get("cserrorcode")
+            .and_then(|raw| number(raw.get()))
+            .and_then(|code| u32::try_from(code).ok()),
+        text: text.unwrap_or_default(),
+    })
+}
+
+/// A whole number, bare or in quotes.
+fn number(raw: &str) -> Option<u64> {
+    raw.trim_matches('"').parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn kind(body: &str) -> ErrorKind {
+        Answer::parse("call", body.as_bytes()).unwrap_err().kind()
+    }
+
+    #[test]
+    fn the_wrapper_may_have_any_name_or_none() {
+        for body in [
+            r#"{"listusagerecordsresponse":{"count":2,"usagerecord":[{},{}]}}"#,
+            r#"{"whatever":{"count":"2","usagerecord":[{},{}]}}"#,
+            r#"{"count":2,"usagerecord":[{},{}]}"#,
+        ] {
+            let answer = Answer::parse("call", body.as_bytes()).unwrap();
+            assert_eq!(answer.count(), Some(2));
+            assert_eq!(answer.entries(&["usagerecord"]).unwrap().len(), 2);
+        }
+    }
+
+    #[test]
+    fn empty_and_count_only_answers_have_no_entries() {
+        for (body, count) in [
+            (r#"{"listusagerecordsresponse":{}}"#, None),
+            (r#"{ "listusagerecordsresponse" : { } }"#, None),
+            (r#"{"listusagerecordsresponse":{"count":110}}"#, Some(110)),
+            ("{}", None),
+        ] {
+            let answer = Answer::parse("call", body.as_bytes()).unwrap();
+            assert_eq!(answer.count(), count);
+            assert!(answer.entries(&["usagerecord"]).unwrap().is_empty());
+        }
+    }
+
+    #[test]
+    fn an_answer_to_another_call_is_not_taken_for_an_empty_list() {
+        let answer = Answer::parse("call", br#"{"listzonesresponse":{"zone":[{}]}}"#).unwrap();
+        assert_eq!(
+            answer.entries(&["usagerecord"]).unwrap_err().kind(),
+            ErrorKind::Malformed
+        );
+    }
+
+    #[test]
+    fn refusals_are_read_under_every_name() {
+        for name in ["listusagerecordsresponse", "errorresponse", "null"] {
+            let body = format!(
+                r#"{{"{name}":{{"uuidList":[],"errorcode":432,"cserrorcode":9999,"errortext":"no"}}}}"#
+            );
+            assert_eq!(kind(&body), ErrorKind::NotPermitted);
+            let refusal = Answer::refusal(body.as_bytes()).unwrap();
+            assert_eq!((refusal.code, refusal.cs_code), (432, Some(9999)));
+        }
+        assert_eq!(Answer::refusal(br#"{"a":{"count":1}}"#), None);
+    }
+
+    #[test]
+    fn what_is_no_answer_says_what_it_is() {
+        for (body, word) in [
+            ("", "empty"),
+            (" \n", "empty"),
+            ("<html><body>Bad gateway</body></html>", "HTML"),
+            ("<!DOCTYPE html><html></html>", "HTML"),
+            ("<?xml version=\"1.0\"?><listusagerecordsresponse/>", "XML"),
+            (r#"{"listusagerecordsresponse":{"count":2,"#, "breaks off"),
+            ("[]", "no JSON"),
+            ("nonsense", "no JSON"),
+            (r#"{"a":1,"b":2}"#, "not one object"),
+        ] {
+            let error = Answer::parse("page 7", body.as_bytes()).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Malformed, "{body}");
+            let message = error.to_string();
+            assert!(
+                message.contains(word) && message.contains("page 7"),
+                "{message}"
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn an_answer_cut_anywhere_is_an_error(cut in 1_usize..70) {
+            let body = r#"{"listusagerecordsresponse":{"count":2,"usagerecord":[{"a":1},{"b":2}]}}"#;
+            prop_assert!(Answer::parse("call", &body.as_bytes()[..cut]).is_err());
+        }
+
+        #[test]
+        fn any_bytes_are_handled_without_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = Answer::parse("call", &bytes);
+            let _ = Answer::refusal(&bytes);
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! Writing and reading snapshots of the metadata.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+use cloudstack_usage::Kind;
+use cloudstack_usage::store::{
+    Entity, SnapshotAssembler, SnapshotCounts, SnapshotSink, StoreError, kind_from_name, kind_name,
+};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::SqliteStore;
+use super::failure::Failure;
+use super::time::{instant, millis};
+
+/// A snapshot as it goes into the database.
+#[derive(Debug)]
+pub(super) struct Staged {
+    pub(super) entities: Vec<Entity>,
+    pub(super) complete: BTreeSet<Kind>,
+}
+
+/// An entry is found again by its content and its number among identical ones.
+type Standing = BTreeMap<([u8; 16], i64), i64>;
+
+/// Stores a snapshot; within a transaction. One that says what the last one of the same
+/// moment said adds nothing.
+pub(super) fn put(
+    connection: &Connection,
+    failure: &Failure,
+    cloud: i64,
+    at: i64,
+    staged: &Staged,
+) -> Result<SnapshotCounts, StoreError> {
+    let mut standing = standing(connection, failure, cloud)?;
+    let mut counts = SnapshotCounts::default();
+    let mut appeared = Vec::new();
+    for (entity, fingerprint, copy) in numbered(&staged.entities) {
+        if standing.remove(&(fingerprint, copy)).is_some() {
+            counts.unchanged += 1;
+        } else {
+            counts.appeared += 1;
+            appeared.push((entity, fingerprint, copy));
+        }
+    }
+    counts.vanished = u64::try_from(standing.len()).unwrap_or(u64::MAX);
+
+    let last = last_snapshot(connection, failure, cloud)?;
+    counts.completeness_changed = last
+        .as_ref()
+        .is_some_and(|(_, complete)| *complete != staged.complete);
+    let same = counts.appeared + counts.vanished == 0 && !counts.completeness_changed;
+    if same && last.is_some_and(|(last_at, _)| last_at == at) {
+        return Ok(counts);
+    }
+    let snapshot = insert_snapshot(connection, failure, cloud, at, &staged.complete)?;
+    for id in standing.into_values() {
+        connection
+            .prepare_cached("UPDATE csb_entity SET until_snapshot = ? WHERE id = ?")
+            .and_then(|mut statement| statement.execute(params![snapshot, id]))
+            .map_err(failure.of("csb_entity"))?;
+    }
+    for (entity, fingerprint, copy) in appeared {
+        insert_entity(connection, cloud, snapshot, entity, fingerprint, copy)
+            .map_err(failure.of("csb_entity"))?;
+    }
+    Ok(counts)
+}
+
+/// The entries with their fingerprints and their numbers among identical ones.
+fn numbered(entities: &[Entity]) -> impl Iterator<Item = (&Entity, [u8; 16], i64)> {
+    let mut seen: BTreeMap<[u8; 16], i64> = BTreeMap::new();
+    entities.iter().map(move |entity| {
+        let fingerprint = entity.fingerprint();
+        let next = seen.entry(fingerprint).or_default();
+        let copy = *next;
+        *next += 1;
+        (entity, fingerprint, copy)
+    })
+}
+
+fn standing(
+    connection: &Connection,
+    failure: &Failure,
+    cloud: i64,
+) -> Result<Standing, StoreError> {
+    let sql = "SELECT fingerprint, copy, id FROM csb_entity
+        WHERE cloud = ? AND until_snapshot IS NULL";
+    connection
+        .prepare_cached(sql)
+        .and_then(|mut statement| {
+            let rows = statement
+                .query_map([cloud], |row| Ok(((row.get(0)?, row.get(1)?), row.get(2)?)))?;
+            rows.collect()
+        })
+        .map_err(failure.of("csb_entity"))
+}
+
+/// Moment and completeness of the last snapshot.
+fn last_snapshot(
+    connection: &Connection,
+    failure: &Failure,
+    cloud: i64,
+) -> Result<Option<(i64, BTreeSet<Kind>)>, StoreError> {
+    let sql = "SELECT at, complete FROM csb_snapshot WHERE cloud = ? ORDER BY id DESC LIMIT 1";
+    let row: Option<(i64, String)> = connection
+        .query_row(sql, [cloud], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()
+        .map_err(failure.of("csb_snapshot"))?;
+    row.map(|(at, complete)| Ok((at, parse_kinds(&complete, failure)?)))
+        .transpose()
+}
+
+fn insert_snapshot(
+    connection: &Connection,
+    failure: &Failure,
+    cloud: i64,
+    at: i64,
+    complete: &BTreeSet<Kind>,
+) -> Result<i64, StoreError> {
+    let names: Vec<&str> = complete.iter().map(|kind| kind_name(*kind)).collect();
+    let json =
+        serde_json::to_string(&names).map_err(|error| failure.corrupt("csb_snapshot", error))?;
+    connection
+        .execute(
+            "INSERT INTO csb_snapshot (cloud, at, complete) VALUES (?, ?, ?)",
+            params![cloud, at, json],
+        )
+        .map_err(failure.of("csb_snapshot"))?;
+    Ok(connection.last_insert_rowid())
+}
+
+fn insert_entity(
+    connection: &Connection,
+    cloud: i64,
+    snapshot: i64,
+    entity: &Entity,
+    fingerprint: [u8; 16],
+    copy: i64,
+) -> rusqlite::Result<usize> {
+    let sql = "INSERT INTO csb_entity
+        (cloud, kind, resource, name, fingerprint, copy, first_snapshot, entry)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
+    connection.prepare_cached(sql)?.execute(params![
+        cloud,
+        kind_name(entity.kind),
+        entity.resource,
+        entity.name,
+        fingerprint,
+        copy,
+        snapshot,
+        entity.json
+    ])
+}
+
+fn parse_kinds(json: &str, failure: &Failure) -> Result<BTreeSet<Kind>, StoreError> {
+    let names: Vec<String> =
+        serde_json::from_str(json).map_err(|error| failure.corrupt("csb_snapshot", error))?;
+    names
+        .iter()
+        .map(|name| parse_kind(name, "csb_snapshot", failure))
+        .collect()
+}
+
+fn parse_kind(name: &str, table: &str, failure: &Failure) -> Result<Kind, StoreError> {
+    kind_from_name(name)
+        .ok_or_else(|| failure.corrupt(table, format!("{name:?} is no kind of entry")))
+}
+
+/// Reads the snapshots one after the other: what stays between two is read once.
+pub(super) fn snapshots(
+    store: &SqliteStore,
+    cloud: &str,
+    as_known_on: Option<DateTime<Utc>>,
+    sink: &mut SnapshotSink<'_>,
+) -> Result<(), StoreError> {
+    let Some(cloud) = store.cloud_id(cloud)? else {
+        return Ok(());
+    };
+    let failure = &store.failure;
+    // one view of the database for all that follows, whatever others write meanwhile
+    let view = store
+        .connection
+        .unchecked_transaction()
+        .map_err(failure.of("csb_snapshot"))?;
+    let mut assembler = SnapshotAssembler::new();
+    for (id, at, complete) in list(&view, failure, cloud, as_known_on)? {
+        advance(&view, failure, cloud, id, &mut assembler)?;
+        let at = instant(at, "csb_snapshot", failure)?;
+        sink(assembler.at(at, parse_kinds(&complete, failure)?))?;
+    }
+    Ok(())
+}
+
+fn list(
+    connection: &Connection,
+    failure: &Failure,
+    cloud: i64,
+    as_known_on: Option<DateTime<Utc>>,
+) -> Result<Vec<(i64, i64, String)>, StoreError> {
+    let until = as_known_on.map_or(i64::MAX, millis);
+    connection
+        .prepare(
+            "SELECT id, at, complete FROM csb_snapshot WHERE cloud = ? AND at <= ? ORDER BY id",
+        )
+        .and_then(|mut statement| {
+            let rows = statement.query_map([cloud, until], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })?;
+            rows.collect()
+        })
+        .map_err(failure.of("csb_snapshot"))
+}
+
+/// What vanished and appeared with one snapshot.
+fn advance(
+    connection: &Connection,
+    failure: &Failure,
+    cloud: i64,
+    snapshot: i64,
+    assembler: &mut SnapshotAssembler,
+) -> Result<(), StoreError> {
+    let failed = failure.of("csb_entity");
+    let sql = "SELECT id, kind FROM csb_entity WHERE cloud = ? AND until_snapshot = ?";
+    let mut statement = connection.prepare_cached(sql).map_err(&failed)?;
+    let mut rows = statement.query([cloud, snapshot]).map_err(&failed)?;
+    while let Some(row) = rows.next().map_err(&failed)? {
+        let kind: String = row.get(1).map_err(&failed)?;
+        let kind = parse_kind(&kind, "csb_entity", failure)?;
+        assembler.remove(kind, row.get(0).map_err(&failed)?);
+    }
+    let sql = "SELECT id, kind, entry FROM csb_entity
+        WHERE cloud = ? AND first_snapshot = ? ORDER BY id";
+    let mut statement = connection.prepare_cached(sql).map_err(&failed)?;
+    let mut rows = statement.query([cloud, snapshot]).map_err(&failed)?;
+    while let Some(row) = rows.next().map_err(&failed)? {
+        let kind: String = row.get(1).map_err(&failed)?;
+        let kind = parse_kind(&kind, "csb_entity", failure)?;
+        let entry: String = row.get(2).map_err(&failed)?;
+        assembler.insert(kind, row.get(0).map_err(&failed)?, &entry)?;
+    }
+    Ok(())
+}

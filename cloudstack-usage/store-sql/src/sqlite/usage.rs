@@ -1,0 +1,251 @@
+//! Writing usage: pages are staged in a temporary table, then merged key by key.
+//!
+//! The temporary table lies outside the database file, so that fetching for minutes locks
+//! nobody out, and a process that is killed leaves nothing of the fetch behind.
+
+use cloudstack_usage::store::{MultisetChange, StoreError, UsageCounts, compare_multisets};
+use cloudstack_usage::{ParsedRecord, UsageRecord};
+use rusqlite::{Connection, params};
+use rust_decimal::Decimal;
+
+use super::failure::Failure;
+use super::time::millis;
+
+const STAGE: &str = "the staged usage";
+
+const CREATE_STAGE: &str = "
+DROP TABLE IF EXISTS temp.csb_stage;
+CREATE TEMP TABLE csb_stage (
+    id           INTEGER PRIMARY KEY,
+    record_key   BLOB    NOT NULL,
+    sort_usage   TEXT    NOT NULL,
+    usage_type   INTEGER NOT NULL,
+    window_start INTEGER NOT NULL,
+    window_end   INTEGER NOT NULL,
+    raw_usage    TEXT    NOT NULL,
+    resource     TEXT,
+    vm           TEXT,
+    domain       TEXT    NOT NULL,
+    account      TEXT,
+    project      TEXT,
+    record       TEXT    NOT NULL,
+    sent         TEXT    NOT NULL
+) STRICT";
+
+const STAGE_RECORD: &str = "
+INSERT INTO temp.csb_stage (record_key, sort_usage, usage_type, window_start, window_end,
+    raw_usage, resource, vm, domain, account, project, record, sent)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+
+const ADOPT_KEY: &str = "
+INSERT INTO csb_usage (cloud, record_key, copy, recorded_from, usage_type, window_start,
+    window_end, raw_usage, resource, vm, domain, account, project, record, sent)
+SELECT ?1, record_key, row_number() OVER (ORDER BY sort_usage, sent, id) - 1, ?2, usage_type,
+    window_start, window_end, raw_usage, resource, vm, domain, account, project, record, sent
+FROM temp.csb_stage WHERE record_key = ?3 ORDER BY sort_usage, sent, id";
+
+/// Makes the place for the pages of one fetch.
+pub(super) fn create_stage(connection: &Connection, failure: &Failure) -> Result<(), StoreError> {
+    connection
+        .execute_batch(CREATE_STAGE)
+        .map_err(failure.of(STAGE))
+}
+
+/// Forgets the pages of a fetch. There is nobody to tell about an error: the next fetch
+/// drops the table anyway, and closing the connection does.
+pub(super) fn drop_stage(connection: &Connection) {
+    let _ = connection.execute_batch("DROP TABLE IF EXISTS temp.csb_stage");
+}
+
+/// Adds the records of a page to the stage: all of them or, on an error, none.
+pub(super) fn stage(
+    connection: &Connection,
+    failure: &Failure,
+    records: &[ParsedRecord],
+) -> Result<(), StoreError> {
+    let failed = failure.of(STAGE);
+    let transaction = connection.unchecked_transaction().map_err(&failed)?;
+    {
+        let mut insert = transaction.prepare_cached(STAGE_RECORD).map_err(&failed)?;
+        for entry in records {
+            let record = &entry.record;
+            let json =
+                serde_json::to_string(record).map_err(|error| failure.corrupt(STAGE, error))?;
+            let text = |id: Option<String>| id;
+            insert
+                .execute(params![
+                    record.key().as_bytes(),
+                    sortable(record.raw_usage),
+                    record.usage_type.id(),
+                    millis(record.window.start()),
+                    millis(record.window.end()),
+                    record.raw_usage.to_string(),
+                    text(record.resource.as_ref().map(ToString::to_string)),
+                    text(record.vm.as_ref().map(ToString::to_string)),
+                    record.owner.domain.to_string(),
+                    text(record.owner.account().map(ToString::to_string)),
+                    text(record.owner.project().map(ToString::to_string)),
+                    json,
+                    &*entry.json,
+                ])
+                .map_err(&failed)?;
+        }
+    }
+    transaction.commit().map_err(&failed)
+}
+
+/// Merges all staged records into the usage of a cloud; within a transaction.
+pub(super) fn merge(
+    connection: &Connection,
+    failure: &Failure,
+    cloud: i64,
+    recorded_at: i64,
+    complete: bool,
+) -> Result<UsageCounts, StoreError> {
+    let failed = failure.of("csb_usage");
+    connection
+        .execute_batch("CREATE INDEX temp.csb_stage_key ON csb_stage (record_key, sort_usage)")
+        .map_err(failure.of(STAGE))?;
+    let merger = Merger {
+        connection,
+        failure,
+        cloud,
+        recorded_at,
+        complete,
+    };
+    let mut counts = UsageCounts::default();
+    let mut statement = connection
+        .prepare(
+            "SELECT record_key, sort_usage FROM temp.csb_stage ORDER BY record_key, sort_usage",
+        )
+        .map_err(&failed)?;
+    let mut rows = statement.query(()).map_err(&failed)?;
+    let mut key: Option<[u8; 16]> = None;
+    let mut fetched: Vec<String> = Vec::new();
+    while let Some(row) = rows.next().map_err(&failed)? {
+        let next: [u8; 16] = row.get(0).map_err(&failed)?;
+        if key.is_some_and(|key| key != next) {
+            merger.merge_key(key, &fetched, &mut counts)?;
+            fetched.clear();
+        }
+        key = Some(next);
+        fetched.push(row.get(1).map_err(&failed)?);
+    }
+    merger.merge_key(key, &fetched, &mut counts)?;
+    Ok(counts)
+}
+
+struct Merger<'a> {
+    connection: &'a Connection,
+    failure: &'a Failure,
+    cloud: i64,
+    recorded_at: i64,
+    complete: bool,
+}
+
+impl Merger<'_> {
+    fn merge_key(
+        &self,
+        key: Option<[u8; 16]>,
+        fetched: &[String],
+        counts: &mut UsageCounts,
+    ) -> Result<(), StoreError> {
+        let Some(key) = key else {
+            return Ok(());
+        };
+        let stored = self.stored(&key)?;
+        let number = count(fetched.len());
+        match compare_multisets(&stored, fetched, self.complete) {
+            MultisetChange::Unchanged => counts.unchanged += number,
+            MultisetChange::Deferred => counts.deferred += number,
+            MultisetChange::New => {
+                counts.new += number;
+                self.adopt(&key)?;
+            }
+            MultisetChange::Revised => {
+                counts.revised += number;
+                counts.superseded += count(stored.len());
+                self.close(&key)?;
+                self.adopt(&key)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The usage that stands under a key, sorted.
+    fn stored(&self, key: &[u8; 16]) -> Result<Vec<String>, StoreError> {
+        let failed = self.failure.of("csb_usage");
+        let sql = "SELECT raw_usage FROM csb_usage
+            WHERE cloud = ? AND record_key = ? AND recorded_until IS NULL";
+        let mut statement = self.connection.prepare_cached(sql).map_err(&failed)?;
+        let mut rows = statement.query(params![self.cloud, key]).map_err(&failed)?;
+        let mut stored = Vec::new();
+        while let Some(row) = rows.next().map_err(&failed)? {
+            let text: String = row.get(0).map_err(&failed)?;
+            let usage = Decimal::from_str_exact(&text)
+                .map_err(|error| self.failure.corrupt("csb_usage", error))?;
+            stored.push(sortable(usage));
+        }
+        stored.sort_unstable();
+        Ok(stored)
+    }
+
+    fn close(&self, key: &[u8; 16]) -> Result<(), StoreError> {
+        let sql = "UPDATE csb_usage SET recorded_until = ?
+            WHERE cloud = ? AND record_key = ? AND recorded_until IS NULL";
+        self.execute(sql, params![self.recorded_at, self.cloud, key])
+    }
+
+    fn adopt(&self, key: &[u8; 16]) -> Result<(), StoreError> {
+        self.execute(ADOPT_KEY, params![self.cloud, self.recorded_at, key])
+    }
+
+    fn execute(&self, sql: &str, values: impl rusqlite::Params) -> Result<(), StoreError> {
+        self.connection
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.execute(values))
+            .map(|_| ())
+            .map_err(self.failure.of("csb_usage"))
+    }
+}
+
+/// A text that sorts as the number does, the same for equal numbers: as many digits before
+/// the point as a `Decimal` can have, and no zeros at the end. `rawusage` is never negative.
+fn sortable(usage: Decimal) -> String {
+    let text = usage.normalize().to_string();
+    let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
+    format!("{whole:0>29}.{fraction}")
+}
+
+fn count(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
+}
+
+/// Reads a record back from its column.
+pub(super) fn parse_record(json: &str, failure: &Failure) -> Result<UsageRecord, StoreError> {
+    serde_json::from_str(json).map_err(|error| failure.corrupt("csb_usage", error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn sortable_texts_compare_as_the_numbers_do(
+            a in 0_i128..1_000_000_000_000_000_000_000_000_000, a_scale in 0_u32..12,
+            b in 0_i128..1_000_000_000_000_000_000_000_000_000, b_scale in 0_u32..12,
+        ) {
+            let (a, b) = (Decimal::from_i128_with_scale(a, a_scale), Decimal::from_i128_with_scale(b, b_scale));
+            prop_assert_eq!(sortable(a).cmp(&sortable(b)), a.cmp(&b));
+        }
+    }
+
+    #[test]
+    fn zeros_at_the_end_make_no_other_number() {
+        let number = |text| Decimal::from_str_exact(text).unwrap();
+        assert_eq!(sortable(number("1.50")), sortable(number("1.5")));
+        assert!(sortable(number("9.9")) < sortable(number("10")));
+    }
+}

@@ -1,0 +1,471 @@
+//! What is charged for a resource at an instant, and what is not.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+use cloudstack_usage::{DomainId, UsageType, VmId};
+
+use super::compile::Plan;
+use super::lookup::{basis_of, is_optional};
+use super::scope::Position;
+use super::subject::{InForce, Override, Subject};
+use crate::book::model::{
+    Basis, DiscountAmount, Inheritance, Package, Stacking, TagMatch, Target, Trust, values,
+};
+use crate::meter::Meter;
+use crate::unit::Measure;
+
+/// Everything that decides the amounts of a stream at an instant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Decision {
+    pub(crate) account: DomainId,
+    pub(crate) domain: DomainId,
+    pub(crate) vm: Option<VmId>,
+    pub(crate) cost_centre: Option<String>,
+    pub(crate) charges: Vec<Charge>,
+    /// Things used that have no price.
+    pub(crate) unpriced: Vec<Target>,
+    /// Meters whose size is not known.
+    pub(crate) missing_size: Vec<Meter>,
+    /// Services that a VM has both by a package and singly.
+    pub(crate) twice: Vec<(String, String)>,
+}
+
+/// One thing charged, or exempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Charge {
+    pub(crate) target: Target,
+    /// The price, by its place in the book; an exempt thing may have none.
+    pub(crate) price: Option<usize>,
+    pub(crate) exemption: Option<String>,
+    /// Discounts, by their place in the book: percentages first, each by id.
+    pub(crate) discounts: Vec<usize>,
+    /// vCPUs, MiB, bytes or 1.
+    pub(crate) level: i128,
+}
+
+impl Plan<'_> {
+    /// Decides for `subject` at `instant`; `over` replaces a tag.
+    pub(crate) fn decide<'s>(
+        &self,
+        subject: &Subject<'s>,
+        instant: DateTime<Utc>,
+        over: Option<&'s Override>,
+    ) -> Decision {
+        let domain = subject.domain_at(instant).clone();
+        let ancestry = self.inventory.ancestry(&domain);
+        let vm = subject.vm_at(instant);
+        let position = Position {
+            ancestry: &ancestry,
+            project: match &subject.stream.key.holder {
+                cloudstack_usage::Holder::Project(id) => Some(id),
+                _ => None,
+            },
+            vm,
+            volume: subject.volume.as_ref(),
+        };
+        let own_tags = subject.own_tags_at(instant, over);
+        let vm_tags = if subject.is_vm() {
+            Vec::new()
+        } else {
+            subject.vm_tags_at(instant, over)
+        };
+        let mut deciding = Deciding {
+            plan: self,
+            subject,
+            at: instant,
+            position,
+            own_tags,
+            vm_tags,
+            decision: Decision {
+                account: self.account_of(&ancestry).unwrap_or_else(|| domain.clone()),
+                domain: domain.clone(),
+                vm: vm.cloned(),
+                cost_centre: None,
+                charges: Vec::new(),
+                unpriced: Vec::new(),
+                missing_size: Vec::new(),
+                twice: Vec::new(),
+            },
+        };
+        deciding.decision.cost_centre = deciding.cost_centre(over);
+        deciding.charge();
+        deciding.decision
+    }
+}
+
+/// A decision in the making.
+struct Deciding<'p, 'a, 's> {
+    plan: &'p Plan<'a>,
+    subject: &'p Subject<'s>,
+    at: DateTime<Utc>,
+    position: Position<'p>,
+    own_tags: Vec<InForce<'s>>,
+    vm_tags: Vec<InForce<'s>>,
+    decision: Decision,
+}
+
+impl<'a, 's> Deciding<'_, 'a, 's> {
+    /// The order: what packages and VM prices cover, then exemptions, then prices.
+    fn charge(&mut self) {
+        match self.subject.stream.key.usage_type {
+            UsageType::RunningVm | UsageType::AllocatedVm => self.charge_vm(),
+            UsageType::Volume if self.subject.stream.key.is_attach_row() => {}
+            UsageType::Volume => {
+                let packages = self.packages();
+                let cover = Self::covering(Meter::Disk, &packages);
+                self.charge_meter(Meter::Disk, None, cover);
+                self.charge_services(&packages, None);
+            }
+            other => {
+                if let Some(meter) = Meter::of(other) {
+                    let packages = self.packages();
+                    let cover = Self::covering(meter, &packages);
+                    self.charge_meter(meter, None, cover);
+                }
+            }
+        }
+    }
+
+    fn charge_vm(&mut self) {
+        let basis = basis_of(self.subject);
+        let packages = self.packages();
+        let vm_price = self.price(&Target::Meter(Meter::Vm), basis);
+        let vm_covers: Vec<Meter> = vm_price
+            .and_then(|index| self.plan.book.prices.get(index))
+            .map(|price| price.covers.clone())
+            .unwrap_or_default();
+        let vm_cover = Self::covering(Meter::Vm, &packages);
+        self.charge_meter(Meter::Vm, basis, vm_cover);
+        for meter in [Meter::Cpu, Meter::Ram, Meter::Os] {
+            let by_vm = || {
+                vm_covers.contains(&meter).then(|| {
+                    let price = vm_price.and_then(|index| self.plan.book.prices.get(index));
+                    format!(
+                        "included in {}",
+                        price.map_or("vm", |price| price.id.as_str())
+                    )
+                })
+            };
+            let cover = Self::covering(meter, &packages).or_else(by_vm);
+            self.charge_meter(meter, basis, cover);
+        }
+        self.charge_packages(&packages, basis);
+        self.charge_services(&packages, basis);
+    }
+
+    fn price(&self, target: &Target, basis: Option<Basis>) -> Option<usize> {
+        self.plan
+            .price_at(target, basis, self.subject, &self.position, self.at)
+    }
+
+    /// Charges a meter at its price, at zero where something covers or exempts it.
+    fn charge_meter(&mut self, meter: Meter, basis: Option<Basis>, cover: Option<String>) {
+        let target = Target::Meter(meter);
+        let price = self.price(&target, basis);
+        let exemption = cover.or_else(|| self.exemption(meter));
+        // running time is not charged by a book of allocated time, nor the other way round
+        let charged = basis.is_none_or(|basis| price.is_some() || basis == self.plan.book.compute);
+        if !charged || (price.is_none() && is_optional(meter)) {
+            return;
+        }
+        match (price, exemption) {
+            (None, None) => self.decision.unpriced.push(target),
+            (price, exemption) => self.push(target, price, exemption),
+        }
+    }
+
+    fn push(&mut self, target: Target, price: Option<usize>, exemption: Option<String>) {
+        let measure = price
+            .and_then(|index| self.plan.book.prices.get(index))
+            .map(|price| price.unit.measure());
+        let level = match measure.unwrap_or(Measure::Each) {
+            Measure::Each | Measure::Requests => Some(1),
+            Measure::Cpus => self.subject.cpus_at(self.at),
+            Measure::Memory => self.subject.memory_at(self.at),
+            Measure::Bytes if self.counts_bytes() => Some(1),
+            Measure::Bytes | Measure::DiskBytes => self.subject.size(),
+        };
+        let Some(level) = level else {
+            match target {
+                Target::Meter(meter) => self.decision.missing_size.push(meter),
+                other => self.decision.unpriced.push(other),
+            }
+            return;
+        };
+        let discounts = if exemption.is_some() {
+            Vec::new()
+        } else {
+            self.discounts(&target, price)
+        };
+        self.decision.charges.push(Charge {
+            target,
+            price,
+            exemption,
+            discounts,
+            level,
+        });
+    }
+
+    /// Whether the stream's amount already is bytes (traffic, buckets, old backups).
+    fn counts_bytes(&self) -> bool {
+        let usage_type = self.subject.stream.key.usage_type;
+        usage_type.is_counter()
+            || usage_type == UsageType::Bucket
+            || self.subject.stream.holds_bytes
+    }
+
+    /// The tags that give packages and services: the VM's.
+    fn vm_side_tags(&self) -> &[InForce<'s>] {
+        if self.subject.is_vm() {
+            &self.own_tags
+        } else {
+            &self.vm_tags
+        }
+    }
+
+    fn has_tag(tags: &[InForce<'_>], wanted: &TagMatch, trust: Trust) -> bool {
+        tags.iter()
+            .any(|tag| (trust == Trust::Any || tag.is_label) && wanted.matches(tag.key, tag.value))
+    }
+
+    /// The packages of the VM.
+    fn packages(&self) -> Vec<&'a Package> {
+        let (tags, trust) = (self.vm_side_tags(), self.plan.book.trust_packages);
+        let book = self.plan.book;
+        book.packages
+            .iter()
+            .filter(|package| Self::has_tag(tags, &package.tag, trust))
+            .collect()
+    }
+
+    /// Why a package makes the meter cost nothing, where one does.
+    fn covering(meter: Meter, packages: &[&Package]) -> Option<String> {
+        let package = packages
+            .iter()
+            .find(|package| package.covers.contains(&meter))?;
+        Some(format!("included in {}", package.id))
+    }
+
+    /// The exemption of the meter, by the resource's own tags or, where the book inherits
+    /// them, by its VM's.
+    fn exemption(&self, meter: Meter) -> Option<String> {
+        let book = self.plan.book;
+        let inherits = book.inheritance == Inheritance::Inherit;
+        let tagged = |tag: &TagMatch| {
+            Self::has_tag(&self.own_tags, tag, book.trust_exemptions)
+                || (inherits && Self::has_tag(&self.vm_tags, tag, book.trust_exemptions))
+        };
+        book.exemptions
+            .iter()
+            .filter(|rule| rule.meters.contains(&meter) && rule.validity.contains(self.at))
+            .find(|rule| tagged(&rule.tag))
+            .map(|rule| rule.id.clone())
+    }
+
+    /// Packages with a price of their own are charged as one thing.
+    fn charge_packages(&mut self, packages: &[&Package], basis: Option<Basis>) {
+        for package in packages {
+            let target = Target::Package(package.id.clone());
+            if self.sells_as_one(package)
+                && let Some(price) = self.price(&target, basis)
+            {
+                self.push(target, Some(price), None);
+            }
+        }
+    }
+
+    /// Whether the book has a price for the package itself at this time.
+    fn sells_as_one(&self, package: &Package) -> bool {
+        let target = Target::Package(package.id.clone());
+        let mut prices = self.plan.prices_of(&target);
+        prices.any(|(_, price)| price.validity.contains(self.at))
+    }
+
+    /// Services of packages that cost the sum of their parts, and services bought singly;
+    /// each once.
+    fn charge_services(&mut self, packages: &[&'a Package], basis: Option<Basis>) {
+        let book = self.plan.book;
+        let mut in_package: BTreeSet<(&str, &str)> = BTreeSet::new();
+        let mut sold: BTreeSet<&str> = BTreeSet::new();
+        for package in packages {
+            let sum = !self.sells_as_one(package);
+            let cells = package
+                .services
+                .iter()
+                .filter(|cell| cell.validity.contains(self.at));
+            for cell in cells {
+                in_package.insert((cell.service.as_str(), package.id.as_str()));
+                if sum {
+                    sold.insert(&cell.service);
+                }
+            }
+        }
+        let tags = self.vm_side_tags();
+        let single: BTreeSet<&str> = book
+            .services
+            .iter()
+            .filter(|service| Self::has_tag(tags, &service.tag, book.trust_packages))
+            .map(|service| service.id.as_str())
+            .collect();
+        for service in sold.union(&single).copied().collect::<Vec<_>>() {
+            let package = in_package
+                .iter()
+                .find(|(name, _)| *name == service)
+                .map(|(_, package)| *package);
+            let included = package.filter(|_| !sold.contains(service));
+            let charged = self.charge_service(service, basis, included);
+            if let Some(package) = package.filter(|_| charged && single.contains(service)) {
+                self.decision
+                    .twice
+                    .push((service.to_owned(), package.to_owned()));
+            }
+        }
+    }
+
+    /// Charges a service; at zero where a package includes it. Services per GiB of disk are
+    /// charged with the volumes, all others with the VM.
+    fn charge_service(
+        &mut self,
+        service: &str,
+        basis: Option<Basis>,
+        package: Option<&str>,
+    ) -> bool {
+        let target = Target::Service(service.to_owned());
+        let Some(price) = self.price(&target, basis) else {
+            if let Some(package) = package {
+                // not sold singly at all: it only comes with the package
+                if basis == Some(Basis::Allocated) {
+                    self.push(target, None, Some(format!("included in {package}")));
+                }
+                return basis == Some(Basis::Allocated);
+            }
+            let priced = self
+                .plan
+                .prices_of(&target)
+                .any(|(_, price)| price.validity.contains(self.at));
+            if basis == Some(Basis::Allocated) && !priced {
+                self.decision.unpriced.push(target);
+            }
+            return false;
+        };
+        let unit = self
+            .plan
+            .book
+            .prices
+            .get(price)
+            .map(|price| price.unit.measure());
+        if (unit == Some(Measure::DiskBytes)) == self.subject.is_vm() {
+            return false;
+        }
+        self.push(
+            target,
+            Some(price),
+            package.map(|package| format!("included in {package}")),
+        );
+        true
+    }
+
+    /// The discounts of a charge, percentages first.
+    ///
+    /// Source: DESIGN.md §4 "Discounts".
+    fn discounts(&self, target: &Target, price: Option<usize>) -> Vec<usize> {
+        let book = self.plan.book;
+        let net = price
+            .and_then(|index| book.prices.get(index))
+            .is_some_and(|price| price.net);
+        let applicable: Vec<_> = book
+            .discounts
+            .iter()
+            .enumerate()
+            .filter(|(_, discount)| discount.validity.contains(self.at))
+            .filter(|(_, discount)| !net || discount.net_prices)
+            .filter(|(_, discount)| match target {
+                Target::Meter(meter) => {
+                    discount.meters.contains(meter)
+                        || (discount.meters.is_empty() && discount.items.is_empty())
+                }
+                Target::Service(id) | Target::Package(id) => {
+                    discount.items.contains(id)
+                        || (discount.meters.is_empty() && discount.items.is_empty())
+                }
+            })
+            .filter_map(|(index, discount)| {
+                let nearness = self
+                    .plan
+                    .discount_scopes
+                    .get(index)?
+                    .nearness(&self.position)?;
+                Some((nearness, index, discount))
+            })
+            .collect();
+        let nearest = applicable.iter().map(|(nearness, ..)| *nearness).max();
+        let percent =
+            |index: &usize| match book.discounts.get(*index).map(|discount| discount.amount) {
+                Some(DiscountAmount::Percent(percent)) => Some(percent),
+                _ => None,
+            };
+        let mut chosen: Vec<usize> = match book.stacking {
+            Stacking::Nearest => {
+                let near = applicable
+                    .iter()
+                    .filter(|(nearness, ..)| Some(*nearness) == nearest);
+                near.map(|(_, index, _)| *index).collect()
+            }
+            Stacking::Multiply | Stacking::AddCapped => {
+                applicable.iter().map(|(_, index, _)| *index).collect()
+            }
+            Stacking::BestOf => {
+                let all = applicable.iter().map(|(_, index, _)| *index);
+                let best = all
+                    .clone()
+                    .max_by_key(|index| (percent(index), std::cmp::Reverse(*index)));
+                let fixed = all.filter(|index| percent(index).is_none());
+                let mut chosen: Vec<usize> = fixed.collect();
+                chosen.extend(best.filter(|index| percent(index).is_some()));
+                chosen
+            }
+        };
+        chosen.sort_by_key(|index| (percent(index).is_none(), *index));
+        chosen
+    }
+
+    /// The cost centre: the resource's own, else its VM's, else the project's.
+    fn cost_centre(&self, over: Option<&'s Override>) -> Option<String> {
+        let key = self.plan.book.cost_centre_key.as_str();
+        let project_tags = self.subject.project_tags_at(self.at, over);
+        [&self.own_tags, &self.vm_tags, &project_tags]
+            .into_iter()
+            .find_map(|tags| tags.iter().find(|tag| tag.key == key))
+            .map(|tag| tag.value.to_owned())
+    }
+}
+
+/// Values of a tag key that the book reads as exemptions, packages or services, but that
+/// fit none of them: slips of the pen that cost or give money.
+pub(crate) fn unknown_values(plan: &Plan<'_>, key: &str, value: &str) -> Vec<String> {
+    let book = plan.book;
+    let rules: Vec<&TagMatch> = book
+        .exemptions
+        .iter()
+        .map(|rule| &rule.tag)
+        .chain(book.services.iter().map(|rule| &rule.tag))
+        .chain(book.packages.iter().map(|rule| &rule.tag))
+        .filter(|rule| rule.value.is_some())
+        .collect();
+    let fits = |key: &str, part: &str| rules.iter().any(|rule| rule.matches(key, part));
+    if rules.iter().any(|rule| rule.key == key) {
+        return values(value)
+            .filter(|part| !fits(key, part))
+            .map(|part| format!("{key}={part}"))
+            .collect();
+    }
+    let prefixed = key
+        .split_once(':')
+        .is_some_and(|(prefix, _)| rules.iter().any(|rule| rule.key == prefix));
+    if prefixed && !fits(key, value) {
+        vec![key.to_owned()]
+    } else {
+        Vec::new()
+    }
+}

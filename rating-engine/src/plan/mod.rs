@@ -1,0 +1,13 @@
+//! The compiled plan: book and inventory resolved once, then asked for decisions.
+
+mod compile;
+mod decide;
+mod lookup;
+mod scope;
+mod subject;
+
+pub(crate) use compile::Plan;
+pub(crate) use decide::{Charge, Decision, unknown_values};
+pub(crate) use lookup::basis_of;
+pub(crate) use scope::Position;
+pub(crate) use subject::{Override, Subject};

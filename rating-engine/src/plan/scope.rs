@@ -1,0 +1,143 @@
+//! Scopes of prices and discounts, resolved to ids.
+
+use std::collections::BTreeSet;
+
+use cloudstack_usage::{DomainId, History, Inventory, ProjectId, VmId, VolumeId};
+
+use crate::book::model::Scope;
+use crate::error::{RatingError, RatingErrorKind};
+
+/// A scope by id. A name that the inventory does not know is nobody's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum CompiledScope {
+    Book,
+    Domain(DomainId),
+    Project(ProjectId),
+    Vm(VmId),
+    Volume(VolumeId),
+    Nobody,
+}
+
+/// How near a scope is: level first (volume before VM before project before domain before
+/// book), then for domains the depth in the tree.
+pub(crate) type Nearness = (u8, usize);
+
+/// Where a charge stands, for matching scopes.
+#[derive(Debug, Clone)]
+pub(crate) struct Position<'a> {
+    /// The owning domain and those above it, nearest first.
+    pub(crate) ancestry: &'a [DomainId],
+    pub(crate) project: Option<&'a ProjectId>,
+    pub(crate) vm: Option<&'a VmId>,
+    pub(crate) volume: Option<&'a VolumeId>,
+}
+
+impl CompiledScope {
+    /// How near the scope is to `position`; none where it does not hold it.
+    pub(crate) fn nearness(&self, position: &Position<'_>) -> Option<Nearness> {
+        match self {
+            Self::Book => Some((0, 0)),
+            Self::Domain(id) => {
+                let steps = position.ancestry.iter().position(|domain| domain == id)?;
+                Some((1, position.ancestry.len() - steps))
+            }
+            Self::Project(id) => (position.project == Some(id)).then_some((2, 0)),
+            Self::Vm(id) => (position.vm == Some(id)).then_some((3, 0)),
+            Self::Volume(id) => (position.volume == Some(id)).then_some((4, 0)),
+            Self::Nobody => None,
+        }
+    }
+}
+
+/// Resolves a scope by id, path or name.
+///
+/// # Errors
+/// When the name belongs to several.
+pub(crate) fn compile(
+    scope: &Scope,
+    inventory: &Inventory,
+    rule: &str,
+) -> Result<CompiledScope, RatingError> {
+    let compiled = match scope {
+        Scope::Book => CompiledScope::Book,
+        Scope::Domain(name) => {
+            domain(name, inventory, rule)?.map_or(CompiledScope::Nobody, CompiledScope::Domain)
+        }
+        Scope::Project(name) => {
+            let named = inventory
+                .projects
+                .values()
+                .map(|entry| (&entry.id, &entry.name));
+            one(named, &ProjectId::new(name), name, "project", rule)?
+                .map_or(CompiledScope::Nobody, CompiledScope::Project)
+        }
+        Scope::Vm(name) => {
+            let named = inventory.vms.values().map(|entry| (&entry.id, &entry.name));
+            one(named, &VmId::new(name), name, "VM", rule)?
+                .map_or(CompiledScope::Nobody, CompiledScope::Vm)
+        }
+        Scope::Volume(name) => {
+            let named = inventory
+                .volumes
+                .values()
+                .map(|entry| (&entry.id, &entry.name));
+            one(named, &VolumeId::new(name), name, "volume", rule)?
+                .map_or(CompiledScope::Nobody, CompiledScope::Volume)
+        }
+    };
+    Ok(compiled)
+}
+
+/// A domain by id, path (`ROOT/customer`) or name.
+///
+/// # Errors
+/// When the name belongs to several.
+pub(crate) fn domain(
+    name: &str,
+    inventory: &Inventory,
+    rule: &str,
+) -> Result<Option<DomainId>, RatingError> {
+    let by_path = inventory
+        .domains
+        .values()
+        .find(|entry| had(&entry.path, name));
+    if let Some(entry) = by_path {
+        return Ok(Some(entry.id.clone()));
+    }
+    let named = inventory
+        .domains
+        .values()
+        .map(|entry| (&entry.id, &entry.name));
+    one(named, &DomainId::new(name), name, "domain", rule)
+}
+
+fn had(history: &History<String>, name: &str) -> bool {
+    history.spans().iter().any(|span| span.value == name)
+}
+
+fn one<'a, I: Ord + Clone + std::fmt::Display + 'a>(
+    named: impl Iterator<Item = (&'a I, &'a History<String>)>,
+    id: &I,
+    name: &str,
+    kind: &str,
+    rule: &str,
+) -> Result<Option<I>, RatingError> {
+    let mut found = BTreeSet::new();
+    for (candidate, names) in named {
+        if candidate == id {
+            return Ok(Some(id.clone()));
+        }
+        if had(names, name) {
+            found.insert(candidate.clone());
+        }
+    }
+    if found.len() > 1 {
+        let ids: Vec<String> = found.iter().map(ToString::to_string).collect();
+        let message = format!(
+            "{rule}: there are several {kind}s called {name:?} ({}); give the id",
+            ids.join(", ")
+        );
+        return Err(RatingError::new(RatingErrorKind::AmbiguousScope, message));
+    }
+    Ok(found.pop_first())
+}

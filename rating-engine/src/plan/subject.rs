@@ -1,0 +1,371 @@
+//! A stream seen against the inventory: whose tags count, which VM it belongs to, how big it is.
+
+use chrono::{DateTime, Utc};
+use cloudstack_usage::{
+    DomainId, History, Holder, Inventory, Lifetime, MomentSource, OsTypeId, ResourceId, TagHistory,
+    UsageType, VmId, VolumeId,
+};
+
+use crate::usage::{Attachments, Stream};
+
+/// A tag as if it had another value (or none) on a resource: for the money that hangs on
+/// an uncertain moment.
+#[derive(Debug, Clone)]
+pub(crate) struct Override {
+    pub(crate) resource: ResourceId,
+    pub(crate) key: String,
+    pub(crate) value: Option<String>,
+}
+
+/// A tag in force, and whether it is a label of our own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct InForce<'a> {
+    pub(crate) key: &'a str,
+    pub(crate) value: &'a str,
+    pub(crate) is_label: bool,
+}
+
+/// A stream with what the inventory knows of its resource.
+#[derive(Debug, Clone)]
+pub(crate) struct Subject<'a> {
+    pub(crate) stream: &'a Stream,
+    inventory: &'a Inventory,
+    pub(crate) volume: Option<VolumeId>,
+    own_vm: Option<VmId>,
+    own_tags: Option<&'a TagHistory>,
+    attached: Option<&'a History<VmId>>,
+}
+
+impl<'a> Subject<'a> {
+    pub(crate) fn new(
+        stream: &'a Stream,
+        inventory: &'a Inventory,
+        attachments: &'a Attachments,
+    ) -> Self {
+        let volume = stream.key.volume();
+        let own_vm = if stream.key.is_attach_row() {
+            None
+        } else {
+            stream.key.vm.clone()
+        };
+        let attached = volume.as_ref().and_then(|volume| attachments.of(volume));
+        let own_tags = inventory.tags(&stream.key.identity);
+        Self {
+            stream,
+            inventory,
+            volume,
+            own_vm,
+            own_tags,
+            attached,
+        }
+    }
+
+    /// Whether it is a VM's running or allocated time.
+    pub(crate) fn is_vm(&self) -> bool {
+        matches!(
+            self.stream.key.usage_type,
+            UsageType::RunningVm | UsageType::AllocatedVm
+        )
+    }
+
+    /// The VM it belongs to at `instant`.
+    pub(crate) fn vm_at(&self, instant: DateTime<Utc>) -> Option<&VmId> {
+        if let Some(vm) = &self.own_vm {
+            return Some(vm);
+        }
+        if self.is_vm() {
+            return None;
+        }
+        self.attached.and_then(|history| history.at(instant))
+    }
+
+    /// The life of the resource, where the inventory knows one.
+    pub(crate) fn lifetime(&self) -> Option<&'a Lifetime> {
+        let identity = &self.stream.key.identity;
+        if let Some(volume) = &self.volume {
+            return self
+                .inventory
+                .volumes
+                .get(volume)
+                .map(|entry| &entry.lifetime);
+        }
+        let vm = VmId::from(identity.clone());
+        let of_vm = matches!(
+            self.stream.key.usage_type,
+            UsageType::RunningVm | UsageType::AllocatedVm | UsageType::NetworkOffering
+        );
+        if of_vm {
+            return self.inventory.vms.get(&vm).map(|entry| &entry.lifetime);
+        }
+        self.inventory
+            .resources
+            .get(identity)
+            .map(|entry| &entry.lifetime)
+    }
+
+    /// The owning domain at `instant`: the account's or project's by the inventory, else
+    /// the record's.
+    pub(crate) fn domain_at(&self, instant: DateTime<Utc>) -> &'a DomainId {
+        let history = match &self.stream.key.holder {
+            Holder::Project(id) => self.inventory.projects.get(id).map(|entry| &entry.domain),
+            Holder::Account(id) => self.inventory.accounts.get(id).map(|entry| &entry.domain),
+            Holder::Unknown => None,
+        };
+        history
+            .and_then(|history| history.nearest(instant))
+            .unwrap_or(&self.stream.key.domain)
+    }
+
+    /// The tags of the resource itself in force at `instant`.
+    pub(crate) fn own_tags_at(
+        &self,
+        instant: DateTime<Utc>,
+        over: Option<&'a Override>,
+    ) -> Vec<InForce<'a>> {
+        in_force(&self.stream.key.identity, self.own_tags, instant, over)
+    }
+
+    /// The tags of the VM that it belongs to (not of itself) in force at `instant`.
+    pub(crate) fn vm_tags_at(
+        &self,
+        instant: DateTime<Utc>,
+        over: Option<&'a Override>,
+    ) -> Vec<InForce<'a>> {
+        let Some(vm) = self.vm_at(instant) else {
+            return Vec::new();
+        };
+        let tags = self.inventory.vms.get(vm).map(|entry| &entry.tags);
+        in_force(&vm.as_resource(), tags, instant, over)
+    }
+
+    /// The tags of the owning project in force at `instant`.
+    pub(crate) fn project_tags_at(
+        &self,
+        instant: DateTime<Utc>,
+        over: Option<&'a Override>,
+    ) -> Vec<InForce<'a>> {
+        let Holder::Project(id) = &self.stream.key.holder else {
+            return Vec::new();
+        };
+        let tags = self.inventory.projects.get(id).map(|entry| &entry.tags);
+        in_force(&id.as_resource(), tags, instant, over)
+    }
+
+    /// Every tag history that can decide something, with its resource.
+    pub(crate) fn tag_histories(&self) -> Vec<(ResourceId, &'a TagHistory)> {
+        let mut histories = Vec::new();
+        if let Some(tags) = self.own_tags {
+            histories.push((self.stream.key.identity.clone(), tags));
+        }
+        let attached = self
+            .attached
+            .iter()
+            .flat_map(|history| history.spans())
+            .map(|span| &span.value);
+        for vm in self.own_vm.iter().chain(attached) {
+            let known = histories
+                .iter()
+                .any(|(resource, _)| *resource == vm.as_resource());
+            if let Some(entry) = self.inventory.vms.get(vm)
+                && !known
+            {
+                histories.push((vm.as_resource(), &entry.tags));
+            }
+        }
+        if let Holder::Project(id) = &self.stream.key.holder
+            && let Some(entry) = self.inventory.projects.get(id)
+        {
+            histories.push((id.as_resource(), &entry.tags));
+        }
+        histories
+    }
+
+    /// Instants, besides those of tags, at which something about it changes.
+    pub(crate) fn changes(&self) -> Vec<DateTime<Utc>> {
+        let mut changes: Vec<DateTime<Utc>> = Vec::new();
+        changes.extend(self.attached.iter().flat_map(|history| history.changes()));
+        match &self.stream.key.holder {
+            Holder::Project(id) => {
+                changes.extend(
+                    self.inventory
+                        .projects
+                        .get(id)
+                        .iter()
+                        .flat_map(|entry| entry.domain.changes()),
+                );
+            }
+            Holder::Account(id) => {
+                changes.extend(
+                    self.inventory
+                        .accounts
+                        .get(id)
+                        .iter()
+                        .flat_map(|entry| entry.domain.changes()),
+                );
+            }
+            Holder::Unknown => {}
+        }
+        if let Some(entry) = self.vm_entry() {
+            changes.extend(entry.os_type.changes());
+            changes.extend(entry.name.changes());
+            if self.stream.key.cpu_count.is_none() {
+                changes.extend(entry.cpu_count.changes());
+            }
+            if self.stream.key.memory_mib.is_none() {
+                changes.extend(entry.memory_mib.changes());
+            }
+        }
+        if let Some(lifetime) = self.lifetime() {
+            // a fee that is charged once begins with the life
+            changes.push(lifetime.start);
+        }
+        changes
+    }
+
+    fn vm_entry(&self) -> Option<&'a cloudstack_usage::VmEntry> {
+        if self.is_vm() {
+            self.inventory.vms.get(self.own_vm.as_ref()?)
+        } else {
+            None
+        }
+    }
+
+    /// Number of vCPUs at `instant`: of the record, of a fixed offering, else of the VM.
+    pub(crate) fn cpus_at(&self, instant: DateTime<Utc>) -> Option<i128> {
+        let of_offering = || self.service_offering()?.cpu_count;
+        let of_vm = || self.vm_entry()?.cpu_count.nearest(instant).copied();
+        self.stream
+            .key
+            .cpu_count
+            .or_else(of_offering)
+            .or_else(of_vm)
+            .map(i128::from)
+    }
+
+    /// Memory in MiB at `instant`, found as the vCPUs are.
+    pub(crate) fn memory_at(&self, instant: DateTime<Utc>) -> Option<i128> {
+        let of_offering = || self.service_offering()?.memory_mib;
+        let of_vm = || self.vm_entry()?.memory_mib.nearest(instant).copied();
+        self.stream
+            .key
+            .memory_mib
+            .or_else(of_offering)
+            .or_else(of_vm)
+            .map(i128::from)
+    }
+
+    fn service_offering(&self) -> Option<&'a cloudstack_usage::Offering> {
+        self.inventory
+            .service_offerings
+            .get(self.stream.key.offering.as_ref()?)
+    }
+
+    /// Sizes that come from the inventory and changed between two syncs: what, and from
+    /// when to when the change may have been.
+    pub(crate) fn uncertain_sizes(&self) -> Vec<(&'static str, DateTime<Utc>, DateTime<Utc>)> {
+        let Some(entry) = self.vm_entry() else {
+            return Vec::new();
+        };
+        let offering = self.service_offering();
+        let fixed = |size: fn(&cloudstack_usage::Offering) -> Option<u32>| {
+            offering.and_then(size).is_some()
+        };
+        let mut sizes = Vec::new();
+        if self.stream.key.cpu_count.is_none() && !fixed(|offering| offering.cpu_count) {
+            sizes.extend(
+                uncertain(&entry.cpu_count)
+                    .map(|(from, until)| ("its number of vCPUs", from, until)),
+            );
+        }
+        if self.stream.key.memory_mib.is_none() && !fixed(|offering| offering.memory_mib) {
+            sizes.extend(
+                uncertain(&entry.memory_mib).map(|(from, until)| ("its memory", from, until)),
+            );
+        }
+        sizes
+    }
+
+    /// Size in bytes.
+    pub(crate) fn size(&self) -> Option<i128> {
+        self.stream.key.size_bytes.map(i128::from)
+    }
+
+    /// The guest OS type at `instant`: by the inventory, else as the record says (which is
+    /// that of the query).
+    pub(crate) fn os_type_at(&self, instant: DateTime<Utc>) -> Option<&'a OsTypeId> {
+        let known = self
+            .vm_entry()
+            .and_then(|entry| entry.os_type.nearest(instant));
+        known.or(self.stream.shown.os_type.as_ref())
+    }
+
+    /// The name of the OS category at `instant`.
+    pub(crate) fn os_category_at(&self, instant: DateTime<Utc>) -> Option<&'a str> {
+        let os_type = self.os_type_at(instant);
+        let known = os_type.and_then(|os_type| self.inventory.os_category_name(os_type));
+        known.or(self.stream.shown.os_category_name.as_deref())
+    }
+
+    /// The resource's name at `instant`, where it has one.
+    pub(crate) fn name_at(&self, instant: DateTime<Utc>) -> Option<&'a str> {
+        let identity = &self.stream.key.identity;
+        let history = if let Some(volume) = &self.volume {
+            self.inventory.volumes.get(volume).map(|entry| &entry.name)
+        } else if self.is_vm() {
+            self.vm_entry().map(|entry| &entry.name)
+        } else {
+            self.inventory
+                .resources
+                .get(identity)
+                .map(|entry| &entry.name)
+        };
+        let known = history
+            .and_then(|history| history.nearest(instant))
+            .map(String::as_str);
+        known.or(self.stream.shown.name.as_deref())
+    }
+}
+
+fn uncertain(history: &History<u32>) -> impl Iterator<Item = (DateTime<Utc>, DateTime<Utc>)> + '_ {
+    history
+        .spans()
+        .iter()
+        .skip(1)
+        .filter_map(|span| Some((span.began.not_before?, span.began.at)))
+}
+
+fn in_force<'a>(
+    resource: &ResourceId,
+    tags: Option<&'a TagHistory>,
+    instant: DateTime<Utc>,
+    over: Option<&'a Override>,
+) -> Vec<InForce<'a>> {
+    let over = over.filter(|over| over.resource == *resource);
+    let mut found: Vec<InForce<'a>> = Vec::new();
+    for (key, history) in tags.into_iter().flat_map(TagHistory::iter) {
+        if over.is_some_and(|over| over.key == key) {
+            continue;
+        }
+        if let Some(span) = history.span_at(instant) {
+            let is_label = span.began.source == MomentSource::Label;
+            found.push(InForce {
+                key,
+                value: &span.value,
+                is_label,
+            });
+        }
+    }
+    if let Some(Override {
+        key,
+        value: Some(value),
+        ..
+    }) = over
+    {
+        found.push(InForce {
+            key,
+            value,
+            is_label: false,
+        });
+    }
+    found
+}

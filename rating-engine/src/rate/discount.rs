@@ -1,0 +1,122 @@
+//! Discounts: percentages on each part, fixed amounts over a month.
+
+use std::collections::BTreeMap;
+
+use cloudstack_usage::Period;
+
+use super::parts::{Part, Timeline};
+use crate::book::model::{Discount, DiscountAmount, PriceBook, Stacking};
+use crate::exact::Exact;
+use crate::plan::Plan;
+
+fn percent(book: &PriceBook, index: usize) -> Option<Exact> {
+    match book.discounts.get(index)?.amount {
+        DiscountAmount::Percent(percent) => {
+            Exact::from_decimal(percent).checked_div(&Exact::from(100))
+        }
+        DiscountAmount::Fixed(_) => None,
+    }
+}
+
+/// What each percentage of the chain takes off `list`: one after the other, or added up to
+/// at most all of it.
+fn reductions(book: &PriceBook, list: &Exact, chain: &[usize]) -> Vec<(usize, Exact)> {
+    let percents = chain
+        .iter()
+        .filter_map(|&index| Some((index, percent(book, index)?)));
+    let mut left = list.clone();
+    let mut taken = Vec::new();
+    for (index, share) in percents {
+        let base = if book.stacking == Stacking::AddCapped {
+            list.clone()
+        } else {
+            left.clone()
+        };
+        let amount = (base * share).min(left.clone());
+        left = left - amount.clone();
+        taken.push((index, amount));
+    }
+    taken
+}
+
+/// `list` after the percentages of the chain.
+pub(crate) fn after_percent(book: &PriceBook, list: &Exact, chain: &[usize]) -> Exact {
+    list.clone()
+        - reductions(book, list, chain)
+            .into_iter()
+            .map(|(_, amount)| amount)
+            .sum()
+}
+
+/// Takes off percentages, then fixed amounts.
+pub(crate) fn apply(plan: &Plan<'_>, timelines: &[Timeline<'_, '_>], parts: &mut [Part]) {
+    let mut fixed: BTreeMap<(usize, usize), Vec<usize>> = BTreeMap::new();
+    for (index, part) in parts.iter_mut().enumerate() {
+        let chain = chain(timelines, part);
+        part.reductions = reductions(plan.book, &part.list, chain);
+        part.net = part.list.clone() - part.reductions.iter().map(|(_, amount)| amount).sum();
+        for &discount in chain
+            .iter()
+            .filter(|&&discount| percent(plan.book, discount).is_none())
+        {
+            fixed.entry((discount, part.month)).or_default().push(index);
+        }
+    }
+    for ((discount, month), members) in fixed {
+        take_fixed(plan, discount, month, parts, &members);
+    }
+}
+
+fn chain<'t>(timelines: &'t [Timeline<'_, '_>], part: &Part) -> &'t [usize] {
+    timelines
+        .get(part.stream)
+        .and_then(|timeline| timeline.intervals.get(part.interval))
+        .and_then(|interval| interval.decision.charges.get(part.charge))
+        .map(|charge| charge.discounts.as_slice())
+        .unwrap_or_default()
+}
+
+/// A fixed amount applies once per scope and month, prorated by its validity, spread over
+/// the covered parts by what they cost after percentages; never below zero.
+fn take_fixed(plan: &Plan<'_>, index: usize, month: usize, parts: &mut [Part], members: &[usize]) {
+    let (Some(discount), Some(month)) = (plan.book.discounts.get(index), plan.months.get(month))
+    else {
+        return;
+    };
+    let covered: Exact = members
+        .iter()
+        .filter_map(|&member| parts.get(member))
+        .map(|part| &part.net)
+        .sum();
+    let amount = fixed_amount(discount, month.period, plan.period).min(covered.clone());
+    if amount.is_zero() || amount.is_negative() {
+        return;
+    }
+    for &member in members {
+        let Some(part) = parts.get_mut(member) else {
+            continue;
+        };
+        let share = (amount.clone() * part.net.clone())
+            .checked_div(&covered)
+            .unwrap_or_else(Exact::zero);
+        part.net = part.net.clone() - share.clone();
+        part.reductions.push((index, share));
+    }
+}
+
+/// The fixed amount for a month, of which only the part within the rated period counts.
+fn fixed_amount(discount: &Discount, month: Period, period: Period) -> Exact {
+    let DiscountAmount::Fixed(amount) = discount.amount else {
+        return Exact::zero();
+    };
+    let amount = Exact::from_decimal(amount);
+    let rated = month.intersect(&period);
+    let counted = if discount.prorate {
+        rated.and_then(|rated| rated.intersect(&discount.validity))
+    } else {
+        rated
+    };
+    let share = counted
+        .and_then(|counted| Exact::ratio(i128::from(counted.millis()), i128::from(month.millis())));
+    amount * share.unwrap_or_else(Exact::zero)
+}

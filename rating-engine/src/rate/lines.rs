@@ -1,0 +1,532 @@
+//! From parts to line items and statements.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cloudstack_usage::{DomainId, Holder, Inventory, Moment, Period, ResourceId, Tag, VmId};
+
+use super::parts::{Part, Timeline, instant, resource_kind};
+use crate::allocate::allocate;
+use crate::book::model::{DiscountAmount, Per, Price, PriceKind, Target};
+use crate::exact::Exact;
+use crate::money::Money;
+use crate::plan::{Charge, Decision, Plan, Position, basis_of};
+use crate::rounding::RoundingPoint;
+use crate::statement::{Bound, Explanation, Item, LineItem, Reduction, Segment, Statement};
+
+/// What makes a line: all charges of one key are added.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    account: DomainId,
+    domain: DomainId,
+    holder: Holder,
+    vm: Option<VmId>,
+    resource: ResourceId,
+    cost_centre: Option<String>,
+    target: Target,
+    price: Option<usize>,
+    exemption: Option<String>,
+    discounts: Vec<usize>,
+}
+
+/// The statements of all parts, in the order of their paths.
+pub(crate) fn statements(
+    plan: &Plan<'_>,
+    timelines: &[Timeline<'_, '_>],
+    parts: &[Part],
+) -> Vec<Statement> {
+    let mut lines: BTreeMap<Key, Vec<&Part>> = BTreeMap::new();
+    for part in parts {
+        if let Some((decision, charge)) = decided(timelines, part) {
+            let Some(timeline) = timelines.get(part.stream) else {
+                continue;
+            };
+            let key = Key {
+                account: decision.account.clone(),
+                domain: decision.domain.clone(),
+                holder: timeline.subject.stream.key.holder.clone(),
+                vm: decision.vm.clone(),
+                resource: timeline.subject.stream.key.identity.clone(),
+                cost_centre: decision.cost_centre.clone(),
+                target: charge.target.clone(),
+                price: charge.price,
+                exemption: charge.exemption.clone(),
+                discounts: charge.discounts.clone(),
+            };
+            lines.entry(key).or_default().push(part);
+        }
+    }
+    let mut by_account: BTreeMap<DomainId, Vec<LineItem>> = BTreeMap::new();
+    for (key, mut members) in lines {
+        members.sort_by_key(|part| (part.start, part.end, part.stream));
+        let builder = LineBuilder {
+            plan,
+            timelines,
+            key: &key,
+            parts: &members,
+        };
+        by_account
+            .entry(key.account.clone())
+            .or_default()
+            .extend(builder.build());
+    }
+    let mut statements: Vec<Statement> = by_account
+        .into_iter()
+        .map(|(account, lines)| statement(plan, timelines, account, lines))
+        .collect();
+    statements
+        .sort_by(|left, right| (&left.path, &left.account).cmp(&(&right.path, &right.account)));
+    statements
+}
+
+fn decided<'t>(
+    timelines: &'t [Timeline<'_, '_>],
+    part: &Part,
+) -> Option<(&'t Decision, &'t Charge)> {
+    let decision = &timelines
+        .get(part.stream)?
+        .intervals
+        .get(part.interval)?
+        .decision;
+    Some((decision, decision.charges.get(part.charge)?))
+}
+
+/// Rounds the total once and shares it over the lines, or rounds each line.
+fn statement(
+    plan: &Plan<'_>,
+    timelines: &[Timeline<'_, '_>],
+    account: DomainId,
+    mut lines: Vec<LineItem>,
+) -> Statement {
+    let (currency, mode) = (plan.book.currency, plan.book.rounding);
+    let exact: Exact = lines.iter().map(|line| &line.net).sum();
+    lines.sort_by(|left, right| left.key.cmp(&right.key));
+    let places = currency.minor_digits();
+    let nets: Vec<Exact> = lines.iter().map(|line| line.net.clone()).collect();
+    let minors = match plan.book.rounding_point {
+        RoundingPoint::Total => allocate(&exact.round(places, mode), &nets, places),
+        RoundingPoint::LineFirst => nets.iter().map(|net| net.round(places, mode)).collect(),
+    };
+    let mut total = num_bigint::BigInt::from(0);
+    for (line, minor) in lines.iter_mut().zip(minors) {
+        total += &minor;
+        line.amount = Money::from_minor(minor, currency);
+    }
+    lines.sort_by(|left, right| shown_order(left).cmp(&shown_order(right)));
+    let path = domain_path(plan.inventory, timelines, &account, plan.period);
+    let name = path.rsplit('/').next().unwrap_or(&path).to_owned();
+    Statement {
+        account,
+        name,
+        path,
+        lines,
+        total: Money::from_minor(total, currency),
+        exact,
+    }
+}
+
+/// The order in which people look for lines.
+fn shown_order(line: &LineItem) -> impl Ord + '_ {
+    (
+        &line.domain_path,
+        &line.holder_name,
+        line.vm_name.is_none(),
+        &line.vm_name,
+        line.resource_kind,
+        &line.resource_name,
+        &line.item,
+        &line.key,
+    )
+}
+
+/// The domain's path at the end of the period, or as records gave it.
+fn domain_path(
+    inventory: &Inventory,
+    timelines: &[Timeline<'_, '_>],
+    domain: &DomainId,
+    period: Period,
+) -> String {
+    let known = inventory
+        .domains
+        .get(domain)
+        .and_then(|entry| entry.path.nearest(last_instant(period)));
+    let of_record = || {
+        let stream = timelines.iter().map(|timeline| timeline.subject.stream);
+        let mut of_domain = stream.filter(|stream| stream.key.domain == *domain);
+        of_domain.find_map(|stream| {
+            stream
+                .shown
+                .domain_path
+                .clone()
+                .or_else(|| stream.shown.domain_name.clone())
+        })
+    };
+    known
+        .cloned()
+        .or_else(of_record)
+        .unwrap_or_else(|| domain.to_string())
+}
+
+fn last_instant(period: Period) -> chrono::DateTime<chrono::Utc> {
+    period.end() - chrono::TimeDelta::milliseconds(1)
+}
+
+struct LineBuilder<'l, 'p, 'a> {
+    plan: &'l Plan<'a>,
+    timelines: &'l [Timeline<'p, 'a>],
+    key: &'l Key,
+    parts: &'l [&'l Part],
+}
+
+impl<'p, 'a> LineBuilder<'_, 'p, 'a> {
+    fn build(&self) -> Option<LineItem> {
+        let first = self.parts.first()?;
+        let timeline = self.timelines.get(first.stream)?;
+        let subject = &timeline.subject;
+        let price = self
+            .key
+            .price
+            .and_then(|index| self.plan.book.prices.get(index));
+        let start = self.parts.iter().map(|part| part.start).min()?;
+        let end = self.parts.iter().map(|part| part.end).max()?;
+        let period = Period::new(instant(start), instant(end)).ok()?;
+        let lifetime = subject.lifetime();
+        let item = self.item();
+        Some(LineItem {
+            key: self.text_key(),
+            domain: self.key.domain.clone(),
+            domain_path: domain_path(
+                self.plan.inventory,
+                self.timelines,
+                &self.key.domain,
+                self.plan.period,
+            ),
+            holder: self.key.holder.clone(),
+            holder_name: self.holder_name(timeline),
+            vm: self.key.vm.clone(),
+            vm_name: self.key.vm.as_ref().map(|vm| self.vm_name(vm, timeline)),
+            volume: subject.volume.clone(),
+            resource: self.key.resource.clone(),
+            resource_kind: resource_kind(&self.key.target, subject.stream.key.usage_type),
+            resource_name: self.resource_name(timeline),
+            cost_centre: self.key.cost_centre.clone(),
+            label: self.label(price),
+            item,
+            price: price.map(|price| price.id.clone()).unwrap_or_default(),
+            price_text: price
+                .map(|price| price_text(price, self.plan))
+                .unwrap_or_default(),
+            exemption: self.key.exemption.clone(),
+            discounts: self.discount_ids(),
+            used_millis: self
+                .parts
+                .iter()
+                .map(|part| i128::from(part.used_millis))
+                .sum(),
+            quantity: self.parts.iter().map(|part| &part.quantity).sum(),
+            unit: price.map(quantity_unit).unwrap_or_default(),
+            list: self.parts.iter().map(|part| &part.list).sum(),
+            net: self.parts.iter().map(|part| &part.net).sum(),
+            amount: Money::zero(self.plan.book.currency),
+            period,
+            created: lifetime.map(|lifetime| lifetime.start),
+            removed: lifetime.and_then(|lifetime| lifetime.end),
+            tags: self.tags(),
+            explanation: self.explanation(timeline),
+        })
+    }
+
+    fn item(&self) -> Item {
+        match &self.key.target {
+            Target::Meter(meter) => Item::Meter(meter.slug()),
+            Target::Service(id) => Item::Service(id.clone()),
+            Target::Package(id) => Item::Package(id.clone()),
+        }
+    }
+
+    fn label(&self, price: Option<&Price>) -> String {
+        let own = price.and_then(|price| price.label.clone());
+        own.unwrap_or_else(|| match &self.key.target {
+            Target::Meter(meter) => meter.label().to_owned(),
+            Target::Service(id) => {
+                let service = self
+                    .plan
+                    .book
+                    .services
+                    .iter()
+                    .find(|service| service.id == *id);
+                service
+                    .and_then(|service| service.label.clone())
+                    .unwrap_or_else(|| id.clone())
+            }
+            Target::Package(id) => {
+                let package = self
+                    .plan
+                    .book
+                    .packages
+                    .iter()
+                    .find(|package| package.id == *id);
+                package
+                    .and_then(|package| package.label.clone())
+                    .unwrap_or_else(|| id.clone())
+            }
+        })
+    }
+
+    /// The key as text: its fields by name, separated so that no value can be mistaken.
+    fn text_key(&self) -> String {
+        let key = self.key;
+        let holder = match &key.holder {
+            Holder::Account(id) => format!("account {id}"),
+            Holder::Project(id) => format!("project {id}"),
+            Holder::Unknown => "nobody".to_owned(),
+        };
+        let price = key.price.and_then(|index| self.plan.book.prices.get(index));
+        let item = self.item();
+        let fields = [
+            key.account.to_string(),
+            key.domain.to_string(),
+            holder,
+            key.vm.as_ref().map(ToString::to_string).unwrap_or_default(),
+            key.resource.to_string(),
+            key.cost_centre.clone().unwrap_or_default(),
+            format!("{} {}", item.kind(), item.name()),
+            price.map(|price| price.id.clone()).unwrap_or_default(),
+            key.exemption.clone().unwrap_or_default(),
+            self.discount_ids().join(","),
+        ];
+        fields.map(|field| field.replace('|', "||")).join("|")
+    }
+
+    fn discount_ids(&self) -> Vec<String> {
+        let discounts = self
+            .key
+            .discounts
+            .iter()
+            .filter_map(|&index| self.plan.book.discounts.get(index));
+        discounts.map(|discount| discount.id.clone()).collect()
+    }
+
+    fn holder_name(&self, timeline: &Timeline<'_, '_>) -> String {
+        let at = last_instant(self.plan.period);
+        let inventory = self.plan.inventory;
+        let known = match &self.key.holder {
+            Holder::Account(id) => inventory
+                .accounts
+                .get(id)
+                .and_then(|entry| entry.name.nearest(at)),
+            Holder::Project(id) => inventory
+                .projects
+                .get(id)
+                .and_then(|entry| entry.name.nearest(at)),
+            Holder::Unknown => None,
+        };
+        let of_record = timeline.subject.stream.shown.holder_name.as_ref();
+        known.or(of_record).cloned().unwrap_or_default()
+    }
+
+    fn vm_name(&self, vm: &VmId, timeline: &Timeline<'_, '_>) -> String {
+        let entry = self.plan.inventory.vms.get(vm);
+        let known = entry
+            .and_then(|entry| entry.name.nearest(last_instant(self.plan.period)))
+            .cloned();
+        let of_record = || {
+            timeline
+                .subject
+                .is_vm()
+                .then(|| timeline.subject.stream.shown.name.clone())
+                .flatten()
+        };
+        known.or_else(of_record).unwrap_or_else(|| vm.to_string())
+    }
+
+    fn resource_name(&self, timeline: &Timeline<'_, '_>) -> String {
+        let shown = &timeline.subject.stream.shown;
+        let known = timeline
+            .subject
+            .name_at(last_instant(self.plan.period))
+            .map(str::to_owned);
+        known.unwrap_or_else(|| {
+            let address = shown.description.strip_prefix("IPAddress: ");
+            address.unwrap_or(&shown.description).trim().to_owned()
+        })
+    }
+
+    /// Tags of the resource, its VM and its project that were in force for any part.
+    fn tags(&self) -> Vec<Tag> {
+        let mut tags = BTreeSet::new();
+        let streams: BTreeSet<usize> = self.parts.iter().map(|part| part.stream).collect();
+        for timeline in streams
+            .iter()
+            .filter_map(|&stream| self.timelines.get(stream))
+        {
+            for (_, history) in timeline.subject.tag_histories() {
+                for (key, values) in history.iter() {
+                    let in_force = values.spans().iter().filter(|span| {
+                        self.parts.iter().any(|part| {
+                            Period::new(instant(part.start), instant(part.end))
+                                .is_ok_and(|period| period.overlaps(&span.period))
+                        })
+                    });
+                    tags.extend(in_force.map(|span| Tag::new(key, span.value.as_str())));
+                }
+            }
+        }
+        tags.into_iter().collect()
+    }
+
+    fn explanation(&self, timeline: &Timeline<'p, 'a>) -> Explanation {
+        Explanation {
+            prices: self.choices(timeline),
+            segments: self
+                .parts
+                .iter()
+                .filter_map(|part| self.segment(part))
+                .collect(),
+            reductions: self.reductions(),
+            records: self.parts.iter().map(|part| part.records).sum(),
+        }
+    }
+
+    fn choices(&self, timeline: &Timeline<'p, 'a>) -> Vec<crate::statement::PriceChoice> {
+        let Some(first) = self.parts.first() else {
+            return Vec::new();
+        };
+        let ancestry = self.plan.inventory.ancestry(&self.key.domain);
+        let position = Position {
+            ancestry: &ancestry,
+            project: match &self.key.holder {
+                Holder::Project(id) => Some(id),
+                _ => None,
+            },
+            vm: self.key.vm.as_ref(),
+            volume: timeline.subject.volume.as_ref(),
+        };
+        let basis = basis_of(&timeline.subject);
+        let at = instant(first.start);
+        self.plan.choices(
+            &self.key.target,
+            self.key.price,
+            basis,
+            &timeline.subject,
+            &position,
+            at,
+        )
+    }
+
+    fn segment(&self, part: &Part) -> Option<Segment> {
+        let timeline = self.timelines.get(part.stream)?;
+        let (_, charge) = decided(self.timelines, part)?;
+        let price = charge
+            .price
+            .and_then(|index| self.plan.book.prices.get(index));
+        Some(Segment {
+            period: Period::new(instant(part.start), instant(part.end)).ok()?,
+            used_millis: part.used_millis,
+            placement: part.placement,
+            level: charge.level,
+            quantity: part.quantity.clone(),
+            price_period_millis: price
+                .and_then(|price| self.plan.price_period(price.per, instant(part.start))),
+            list: part.list.clone(),
+            net: part.net.clone(),
+            bounds: self.bounds(timeline, part),
+        })
+    }
+
+    /// What changed at the bounds of a part.
+    fn bounds(&self, timeline: &Timeline<'_, '_>, part: &Part) -> Vec<Bound> {
+        let edges = [instant(part.start), instant(part.end)];
+        let mut bounds = Vec::new();
+        let mut note = |what: String, moment: &Moment| {
+            if edges.contains(&moment.at) {
+                bounds.push(Bound {
+                    what,
+                    moment: *moment,
+                });
+            }
+        };
+        for (_, history) in timeline.subject.tag_histories() {
+            for (key, values) in history.iter().filter(|(key, _)| self.plan.reads_tag(key)) {
+                for span in values.spans() {
+                    note(format!("tag {key}={} set", span.value), &span.began);
+                    if let Some(ended) = &span.ended {
+                        note(format!("tag {key}={} gone", span.value), ended);
+                    }
+                }
+            }
+        }
+        bounds
+    }
+
+    fn reductions(&self) -> Vec<Reduction> {
+        let mut sums: BTreeMap<usize, Exact> = BTreeMap::new();
+        for (discount, amount) in self.parts.iter().flat_map(|part| &part.reductions) {
+            *sums.entry(*discount).or_insert_with(Exact::zero) += amount.clone();
+        }
+        self.key
+            .discounts
+            .iter()
+            .filter_map(|index| {
+                let discount = self.plan.book.discounts.get(*index)?;
+                let text = match discount.amount {
+                    DiscountAmount::Percent(percent) => format!("{percent} %"),
+                    DiscountAmount::Fixed(amount) => {
+                        format!("{amount} {} a month", self.plan.book.currency)
+                    }
+                };
+                let amount = sums.get(index).cloned().unwrap_or_else(Exact::zero);
+                Some(Reduction {
+                    discount: discount.id.clone(),
+                    text,
+                    amount,
+                })
+            })
+            .collect()
+    }
+}
+
+/// The unit of a line's quantity: `GiB-month`, `vCPU-hour`, `GiB`.
+fn quantity_unit(price: &Price) -> String {
+    match price.per {
+        Per::Unit => price.unit.name().to_owned(),
+        Per::Once => format!("{} once", price.unit.name()),
+        per => format!("{}-{}", price.unit.name(), per.name()),
+    }
+}
+
+/// A price in words.
+fn price_text(price: &Price, plan: &Plan<'_>) -> String {
+    let currency = plan.book.currency;
+    let unit = match price.per {
+        Per::Unit => format!("per {}", price.unit.name()),
+        Per::Once => format!("per {}, once", price.unit.name()),
+        per => format!("per {} and {}", price.unit.name(), per.name()),
+    };
+    let amount = match &price.kind {
+        PriceKind::PerUnit(amount) => format!("{amount} {currency} {unit}"),
+        PriceKind::Block { size, amount } => {
+            format!("{amount} {currency} per started {size} {unit}")
+        }
+        PriceKind::Graduated(tiers) | PriceKind::Volume(tiers) => {
+            let steps: Vec<String> = tiers
+                .iter()
+                .map(|tier| {
+                    let bound = tier
+                        .up_to
+                        .map_or_else(|| "beyond".to_owned(), |bound| format!("up to {bound}"));
+                    format!("{bound} {}", tier.amount)
+                })
+                .collect();
+            let kind = if matches!(price.kind, PriceKind::Volume(_)) {
+                "volume"
+            } else {
+                "graduated"
+            };
+            format!("{kind} {} {currency} {unit}", steps.join(", "))
+        }
+    };
+    match price.free {
+        Some(free) => format!("{amount}, {free} free a month"),
+        None => amount,
+    }
+}

@@ -1,0 +1,13 @@
+//! From decisions and used time to amounts, lines and findings.
+
+mod accumulate;
+mod coverage;
+mod digest;
+mod discount;
+mod lines;
+mod parts;
+mod rating;
+mod uncertainty;
+
+pub(crate) use coverage::hours;
+pub use rating::Rating;

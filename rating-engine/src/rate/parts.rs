@@ -1,0 +1,454 @@
+//! Parts: used time of a stream, cut at everything that decides its amount.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use cloudstack_usage::{DomainId, Period, UsageType};
+
+use crate::book::model::{Per, Target};
+use crate::exact::Exact;
+use crate::meter::Meter;
+use crate::plan::{Charge, Decision, Override, Plan, Subject};
+use crate::statement::Placement;
+use crate::unit::Measure;
+use crate::usage::Placed;
+
+/// A stretch of time in which the decision for a stream is the same.
+#[derive(Debug)]
+pub(crate) struct Interval {
+    pub(crate) start: i64,
+    pub(crate) end: i64,
+    pub(crate) decision: Decision,
+}
+
+/// Used time (or a counted amount) of one charge in one interval, with its amounts.
+#[derive(Debug, Clone)]
+pub(crate) struct Part {
+    /// The stream, by its place.
+    pub(crate) stream: usize,
+    /// The interval of the stream.
+    pub(crate) interval: usize,
+    /// The charge of the interval's decision.
+    pub(crate) charge: usize,
+    pub(crate) start: i64,
+    pub(crate) end: i64,
+    pub(crate) used_millis: i64,
+    pub(crate) placement: Placement,
+    /// In the price's unit, before free units.
+    pub(crate) quantity: Exact,
+    pub(crate) list: Exact,
+    pub(crate) net: Exact,
+    /// What each discount took away, by its place in the book.
+    pub(crate) reductions: Vec<(usize, Exact)>,
+    pub(crate) month: usize,
+    /// Records behind it.
+    pub(crate) records: u64,
+}
+
+/// A problem with some used time.
+#[derive(Debug, Clone)]
+pub(crate) struct Problem {
+    pub(crate) account: DomainId,
+    pub(crate) what: What,
+    pub(crate) start: i64,
+    pub(crate) end: i64,
+    pub(crate) millis: i64,
+    pub(crate) amount: i128,
+    pub(crate) records: u64,
+}
+
+/// What kind of problem.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum What {
+    Unpriced(Target),
+    MissingSize(Meter),
+    Twice { service: String, package: String },
+}
+
+/// What became of a record in the period.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Fate {
+    pub(crate) charged: bool,
+    pub(crate) exempt: bool,
+    pub(crate) held: bool,
+}
+
+/// The amount in an interval.
+#[derive(Debug, Clone, Copy)]
+struct Used {
+    start: i64,
+    end: i64,
+    /// The stream's amount: milliseconds, bytes, a count, or bytes x milliseconds.
+    amount: i128,
+    millis: i64,
+    placement: Placement,
+    records: u64,
+}
+
+/// A stream with its decisions over the period.
+#[derive(Debug)]
+pub(crate) struct Timeline<'p, 'a> {
+    plan: &'p Plan<'a>,
+    pub(crate) subject: Subject<'p>,
+    pub(crate) intervals: Vec<Interval>,
+}
+
+impl<'p, 'a> Timeline<'p, 'a> {
+    /// Cuts the period at every change and decides for each interval in `span`.
+    pub(crate) fn new(plan: &'p Plan<'a>, subject: Subject<'p>, span: Period) -> Self {
+        let (start, end) = (
+            span.start().timestamp_millis(),
+            span.end().timestamp_millis(),
+        );
+        let inside = |instant: &i64| start < *instant && *instant < end;
+        let mut cuts: Vec<i64> = plan.bounds().iter().copied().filter(inside).collect();
+        cuts.extend(
+            subject
+                .changes()
+                .iter()
+                .map(DateTime::timestamp_millis)
+                .filter(inside),
+        );
+        for (_, tags) in subject.tag_histories() {
+            let read = tags.iter().filter(|(key, _)| plan.reads_tag(key));
+            cuts.extend(
+                read.flat_map(|(_, history)| history.changes())
+                    .map(|at| at.timestamp_millis())
+                    .filter(inside),
+            );
+        }
+        cuts.extend([start, end]);
+        cuts.sort_unstable();
+        cuts.dedup();
+        let intervals = cuts
+            .windows(2)
+            .filter_map(|bounds| match bounds {
+                [start, end] => {
+                    let decision = plan.decide(&subject, instant(*start), None);
+                    Some(Interval {
+                        start: *start,
+                        end: *end,
+                        decision,
+                    })
+                }
+                _ => None,
+            })
+            .collect();
+        Self {
+            plan,
+            subject,
+            intervals,
+        }
+    }
+
+    /// Whether its resource came into being within the period.
+    pub(crate) fn born_in_period(&self) -> bool {
+        self.subject
+            .lifetime()
+            .is_some_and(|lifetime| self.plan.period.contains(lifetime.start))
+    }
+
+    /// The parts of placed use, with what became of each placed record.
+    pub(crate) fn parts(&self, stream: usize, placed: &[Placed]) -> (Vec<Part>, Vec<Fate>) {
+        let mut sums: BTreeMap<usize, Used> = BTreeMap::new();
+        let mut parts = Vec::new();
+        let mut fates = Vec::with_capacity(placed.len());
+        for span in placed {
+            let mut fate = Fate::default();
+            for (index, interval) in self.touched(span) {
+                let used = Self::used(&self.subject, span, interval);
+                fate.note(&interval.decision);
+                if self.accumulates(&interval.decision) {
+                    parts.extend(self.priced(stream, index, used));
+                } else {
+                    sums.entry(index)
+                        .and_modify(|sum| sum.add(used))
+                        .or_insert(used);
+                }
+            }
+            fates.push(fate);
+        }
+        for (index, used) in sums {
+            parts.extend(self.priced(stream, index, used));
+        }
+        (parts, fates)
+    }
+
+    fn touched<'t>(&'t self, span: &Placed) -> impl Iterator<Item = (usize, &'t Interval)> {
+        let (start, end) = (span.start, span.end);
+        let first = self
+            .intervals
+            .partition_point(|interval| interval.end <= start);
+        self.intervals
+            .iter()
+            .enumerate()
+            .skip(first)
+            .take_while(move |(_, interval)| interval.start < end)
+    }
+
+    fn used(subject: &Subject<'_>, span: &Placed, interval: &Interval) -> Used {
+        let (start, end) = (span.start.max(interval.start), span.end.min(interval.end));
+        let amount = span.within(start, end);
+        let usage_type = subject.stream.key.usage_type;
+        let millis = if usage_type.is_counter() {
+            0
+        } else if subject.stream.holds_bytes {
+            end - start
+        } else {
+            i64::try_from(amount).unwrap_or(i64::MAX)
+        };
+        Used {
+            start,
+            end,
+            amount,
+            millis,
+            placement: span.placement,
+            records: span.records,
+        }
+    }
+
+    /// Whether a charge of the decision depends on what else was used in the month.
+    fn accumulates(&self, decision: &Decision) -> bool {
+        let prices = decision
+            .charges
+            .iter()
+            .filter_map(|charge| self.plan.book.prices.get(charge.price?));
+        let cap = self.plan.book.month == crate::book::model::MonthProfile::Cap672;
+        prices.into_iter().any(|price| {
+            price.accumulates() || price.per == Per::Once || (cap && price.per == Per::Month)
+        })
+    }
+
+    /// One part for each charge of an interval.
+    fn priced(&self, stream: usize, index: usize, used: Used) -> Vec<Part> {
+        let Some(interval) = self.intervals.get(index) else {
+            return Vec::new();
+        };
+        let charges = interval.decision.charges.iter().enumerate();
+        charges
+            .map(|(charge, decided)| {
+                let (quantity, list) = self.amounts(decided, used);
+                Part {
+                    stream,
+                    interval: index,
+                    charge,
+                    start: used.start,
+                    end: used.end,
+                    used_millis: used.millis,
+                    placement: used.placement,
+                    quantity,
+                    net: list.clone(),
+                    list,
+                    reductions: Vec::new(),
+                    month: self.plan.month_of(instant(used.start)),
+                    records: used.records,
+                }
+            })
+            .collect()
+    }
+
+    /// The quantity in the price's unit, and the amount at a price per unit (other kinds of
+    /// price are applied to the month as a whole). Exempt things have a quantity, no amount.
+    ///
+    /// Source: DESIGN.md §4 "Numbers": quantity x price / (unit x period length).
+    fn amounts(&self, charge: &Charge, used: Used) -> (Exact, Exact) {
+        let Some(price) = charge
+            .price
+            .and_then(|index| self.plan.book.prices.get(index))
+        else {
+            return (Exact::zero(), Exact::zero());
+        };
+        let base = match price.unit.measure() {
+            Measure::Each if self.subject.stream.holds_bytes => i128::from(used.millis),
+            _ => used.amount,
+        };
+        let Some(base) = base.checked_mul(charge.level) else {
+            let big = Exact::from(base) * Exact::from(charge.level);
+            return self.amount_of(price, &big, charge, used);
+        };
+        self.amount_of(price, &Exact::from(base), charge, used)
+    }
+
+    fn amount_of(
+        &self,
+        price: &crate::book::model::Price,
+        base: &Exact,
+        charge: &Charge,
+        used: Used,
+    ) -> (Exact, Exact) {
+        let period = self.plan.price_period(price.per, instant(used.start));
+        let unit = Exact::from(price.unit.size()) * Exact::from(i128::from(period.unwrap_or(1)));
+        let quantity = match price.per {
+            // once: what is there, whatever the time
+            Per::Once => Exact::from(charge.level).checked_div(&Exact::from(price.unit.size())),
+            _ => base.checked_div(&unit),
+        };
+        let quantity = quantity.unwrap_or_else(Exact::zero);
+        let list = match (&price.kind, &charge.exemption) {
+            (crate::book::model::PriceKind::PerUnit(amount), None) => {
+                quantity.clone() * Exact::from_decimal(*amount)
+            }
+            _ => Exact::zero(),
+        };
+        (quantity, list)
+    }
+
+    /// The exact net amount of placed use at prices per unit and percent discounts, as a
+    /// value for findings. Tiers and free units are taken at the price of the first unit
+    /// beyond them; fixed discounts are left out.
+    pub(crate) fn value(&self, placed: &[Placed], over: Option<&Override>) -> Exact {
+        let mut value = Exact::zero();
+        for span in placed {
+            for (_, interval) in self.touched(span) {
+                let used = Self::used(&self.subject, span, interval);
+                let decision = match over {
+                    Some(over) => {
+                        &self
+                            .plan
+                            .decide(&self.subject, instant(interval.start), Some(over))
+                    }
+                    None => &interval.decision,
+                };
+                for charge in &decision.charges {
+                    value += self.simple_value(charge, used);
+                }
+            }
+        }
+        value
+    }
+
+    /// What was used and has no price, is of unknown size, or is bought twice.
+    pub(crate) fn problems(&self, placed: &[Placed]) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        for span in placed {
+            for (_, interval) in self.touched(span) {
+                let used = Self::used(&self.subject, span, interval);
+                let decision = &interval.decision;
+                let problem = |what| Problem {
+                    account: decision.account.clone(),
+                    what,
+                    start: used.start,
+                    end: used.end,
+                    millis: used.millis,
+                    amount: used.amount,
+                    records: used.records,
+                };
+                problems.extend(
+                    decision
+                        .unpriced
+                        .iter()
+                        .cloned()
+                        .map(|t| problem(What::Unpriced(t))),
+                );
+                problems.extend(
+                    decision
+                        .missing_size
+                        .iter()
+                        .map(|meter| problem(What::MissingSize(*meter))),
+                );
+                let twice = decision.twice.iter().cloned();
+                problems.extend(
+                    twice.map(|(service, package)| problem(What::Twice { service, package })),
+                );
+            }
+        }
+        problems
+    }
+
+    /// Whether the cost centre of some placed use would be another one.
+    pub(crate) fn cost_centre_differs(&self, placed: &[Placed], over: &Override) -> bool {
+        placed
+            .iter()
+            .flat_map(|span| self.touched(span))
+            .any(|(_, interval)| {
+                let other = self
+                    .plan
+                    .decide(&self.subject, instant(interval.start), Some(over));
+                other.cost_centre != interval.decision.cost_centre
+            })
+    }
+
+    /// The value of placed use if everything was as decided at `as_of`.
+    pub(crate) fn value_as_of(&self, placed: &[Placed], as_of: DateTime<Utc>) -> Exact {
+        let decision = self.plan.decide(&self.subject, as_of, None);
+        let mut value = Exact::zero();
+        for span in placed {
+            for (_, interval) in self.touched(span) {
+                let used = Self::used(&self.subject, span, interval);
+                value += decision
+                    .charges
+                    .iter()
+                    .map(|charge| self.simple_value(charge, used))
+                    .sum();
+            }
+        }
+        value
+    }
+
+    fn simple_value(&self, charge: &Charge, used: Used) -> Exact {
+        let Some(price) = charge
+            .price
+            .and_then(|index| self.plan.book.prices.get(index))
+        else {
+            return Exact::zero();
+        };
+        if charge.exemption.is_some() || price.per == Per::Once {
+            return Exact::zero();
+        }
+        let (quantity, list) = self.amounts(charge, used);
+        let list = match super::accumulate::unit_price(&price.kind) {
+            Some(amount) if price.accumulates() => quantity * amount,
+            _ => list,
+        };
+        super::discount::after_percent(self.plan.book, &list, &charge.discounts)
+    }
+}
+
+impl Used {
+    fn add(&mut self, other: Self) {
+        self.start = self.start.min(other.start);
+        self.end = self.end.max(other.end);
+        self.amount = self.amount.saturating_add(other.amount);
+        self.millis = self.millis.saturating_add(other.millis);
+        self.records += other.records;
+        if self.placement != other.placement {
+            self.placement = self.placement.max(other.placement);
+        }
+    }
+}
+
+impl Problem {
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.start = self.start.min(other.start);
+        self.end = self.end.max(other.end);
+        self.millis = self.millis.saturating_add(other.millis);
+        self.amount = self.amount.saturating_add(other.amount);
+        self.records += other.records;
+    }
+}
+
+impl Fate {
+    fn note(&mut self, decision: &Decision) {
+        for charge in &decision.charges {
+            if charge.exemption.is_some() {
+                self.exempt = true;
+            } else {
+                self.charged = true;
+            }
+        }
+        self.held |= !decision.unpriced.is_empty() || !decision.missing_size.is_empty();
+    }
+}
+
+/// Milliseconds since 1970 as an instant.
+pub(crate) fn instant(millis: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp_millis(millis).unwrap_or_default()
+}
+
+/// The kind of resource of a target, for lines.
+pub(crate) fn resource_kind(target: &Target, usage_type: UsageType) -> &'static str {
+    match target {
+        Target::Meter(meter) => meter.resource_kind(),
+        _ => Meter::of(usage_type).map_or("vm", Meter::resource_kind),
+    }
+}

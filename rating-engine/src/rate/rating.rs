@@ -1,0 +1,693 @@
+//! Rating: records in, a bill out.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::TimeDelta;
+use cloudstack_usage::{
+    DomainId, Holder, Inventory, Period, Rejection, UsageRecord, UsageType, VolumeId,
+};
+
+use super::coverage::{self, PlacedByResource, hours};
+use super::parts::{Fate, Part, Problem, Timeline, What, instant};
+use super::{accumulate, digest, discount, lines, uncertainty};
+use crate::book::model::{Inheritance, PriceBook, Target};
+use crate::error::RatingError;
+use crate::exact::Exact;
+use crate::finding::{Finding, FindingKind, Policy};
+use crate::meter::Meter;
+use crate::money::Money;
+use crate::plan::{Plan, Subject};
+use crate::statement::{Bill, BookVersion, Counts, Placement};
+use crate::usage::{
+    Attachments, Clean, Doubt, Grid, Placed, Stream, Streams, clean, place, spread,
+};
+
+/// Rates usage records with a price book against an inventory.
+///
+/// Records come in any order; each is only added to its stream. Everything else happens
+/// once per stream when the bill is [finished](Self::finish).
+///
+/// ```
+/// use cloudstack_usage::Inventory;
+/// use rating_engine::{PriceBook, Rating};
+///
+/// let book = PriceBook::from_toml(r#"
+///     schema = 1
+///     name = "Example"
+///     currency = "EUR"
+///     zone = "UTC"
+///     compute = "allocated"
+/// "#).unwrap();
+/// let inventory = Inventory::default();
+/// let october = book.civil_period("2026-10-01".parse().unwrap(), "2026-10-31".parse().unwrap()).unwrap();
+/// let rating = Rating::new(&book, &inventory, october).unwrap();
+/// // for record in records { rating.push(&record); }
+/// assert_eq!(rating.finish().total.to_string(), "0.00 EUR");
+/// ```
+#[derive(Debug)]
+pub struct Rating<'a> {
+    plan: Plan<'a>,
+    streams: Streams,
+    rejections: Vec<Rejection>,
+}
+
+/// A stream with its clean windows and where their use lies.
+struct Prepared {
+    windows: Vec<Clean>,
+    placed: Vec<Placed>,
+    doubts: Vec<Doubt>,
+}
+
+impl<'a> Rating<'a> {
+    /// Compiles the plan for a period.
+    ///
+    /// # Errors
+    /// When a name in the book belongs to several domains, projects, VMs or volumes, or the
+    /// period is longer than a century.
+    pub fn new(
+        book: &'a PriceBook,
+        inventory: &'a Inventory,
+        period: Period,
+    ) -> Result<Self, RatingError> {
+        let plan = Plan::compile(book, inventory, period)?;
+        Ok(Self {
+            plan,
+            streams: Streams::default(),
+            rejections: Vec::new(),
+        })
+    }
+
+    /// The time whose records should be [pushed](Self::push) to rate `period`: two days more
+    /// on each side, since records cross its bounds and the windows beside them say where
+    /// in a window a resource was used.
+    pub fn input_range(period: Period) -> Period {
+        let start = period.start() - TimeDelta::days(2);
+        let end = period.end() + TimeDelta::days(2);
+        Period::new(start, end).unwrap_or(period)
+    }
+
+    /// Adds a record.
+    pub fn push(&mut self, record: &UsageRecord) {
+        self.streams.push(record);
+    }
+
+    /// Adds a record that could not be read: it becomes a finding.
+    pub fn reject(&mut self, rejection: &Rejection) {
+        self.rejections.push(rejection.clone());
+    }
+
+    /// Rates everything.
+    pub fn finish(self) -> Bill {
+        let Self {
+            plan,
+            streams,
+            rejections,
+        } = self;
+        let streams = streams.into_sorted();
+        let grid = Grid::of(&streams);
+        let prepared: Vec<Prepared> = streams
+            .iter()
+            .map(|stream| prepare(&plan, &grid, stream))
+            .collect();
+        let attachments = attachments(&plan, &streams, &prepared);
+        let timelines: Vec<Timeline<'_, '_>> = streams
+            .iter()
+            .map(|stream| {
+                Timeline::new(
+                    &plan,
+                    Subject::new(stream, plan.inventory, &attachments),
+                    plan.period,
+                )
+            })
+            .collect();
+
+        let mut counts = Counts::default();
+        let mut parts: Vec<Part> = Vec::new();
+        for (index, (timeline, prepared)) in timelines.iter().zip(&prepared).enumerate() {
+            let (new, fates) = timeline.parts(index, &prepared.placed);
+            parts.extend(new);
+            count(&plan, prepared, &fates, &mut counts);
+        }
+        accumulate::accumulate(plan.book, &timelines, &mut parts);
+        discount::apply(&plan, &timelines, &mut parts);
+        let statements = lines::statements(&plan, &timelines, &parts);
+
+        let mut findings = rejected(&rejections);
+        let view: Vec<(Timeline<'_, '_>, &[Placed])> = timelines
+            .into_iter()
+            .zip(prepared.iter().map(|prepared| prepared.placed.as_slice()))
+            .collect();
+        findings.extend(findings_of(&plan, &attachments, &grid, &view, &prepared));
+        findings.sort_by(|left, right| finding_order(left).cmp(&finding_order(right)));
+
+        let currency = plan.book.currency;
+        let minor = statements
+            .iter()
+            .map(|statement| statement.total.minor())
+            .sum();
+        Bill {
+            period: plan.period,
+            zone: plan.book.zone_name().to_owned(),
+            currency,
+            book: BookVersion {
+                name: plan.book.name.clone(),
+                digest: plan.book.digest.clone(),
+            },
+            findings,
+            counts,
+            total: Money::from_minor(minor, currency),
+            exact: statements.iter().map(|statement| &statement.exact).sum(),
+            statements,
+            digest: digest::digest(plan.book, plan.inventory, plan.period, &streams),
+        }
+    }
+}
+
+/// Dearest first; what has no value last; then by kind and words.
+fn finding_order(finding: &Finding) -> impl Ord {
+    let value = finding.value.clone().map(std::cmp::Reverse);
+    (
+        value.is_none(),
+        value,
+        finding.kind.slug(),
+        finding.message.clone(),
+    )
+}
+
+fn prepare(plan: &Plan<'_>, grid: &Grid, stream: &Stream) -> Prepared {
+    let (mut windows, doubts) = clean(stream, pieces(plan.inventory, stream));
+    if stream.holds_bytes {
+        // a number of bytes at a moment stands for its window: bytes x time
+        for window in &mut windows {
+            window.amount = window
+                .amount
+                .saturating_mul(i128::from(window.end - window.start));
+        }
+        let placed = spread(&windows)
+            .into_iter()
+            .map(|span| Placed {
+                placement: Placement::Whole,
+                ..span
+            })
+            .collect();
+        return Prepared {
+            windows,
+            placed,
+            doubts,
+        };
+    }
+    let usage_type = stream.key.usage_type;
+    let placed = if usage_type.is_counter() || usage_type.has_own_times() {
+        spread(&windows)
+    } else {
+        let lifetime = lifetime(plan.inventory, stream);
+        place(&windows, grid, lifetime)
+    };
+    Prepared {
+        windows,
+        placed,
+        doubts,
+    }
+}
+
+fn lifetime(inventory: &Inventory, stream: &Stream) -> Option<Period> {
+    let none = Attachments::default();
+    Subject::new(stream, inventory, &none)
+        .lifetime()
+        .map(cloudstack_usage::Lifetime::period)
+}
+
+/// How many identical records of a VM snapshot or backup are legitimate: one for each of
+/// the VM's volumes of that size.
+fn pieces(inventory: &Inventory, stream: &Stream) -> u64 {
+    let Some(vm) = &stream.key.vm else { return 1 };
+    if stream.key.usage_type != UsageType::VmSnapshot {
+        return 1;
+    }
+    let volumes = inventory.volumes.values().filter(|entry| {
+        let attached = entry.vm.spans().iter().any(|span| span.value == *vm);
+        let same_size = entry
+            .size_bytes
+            .spans()
+            .iter()
+            .any(|span| Some(span.value) == stream.key.size_bytes);
+        attached && same_size
+    });
+    (volumes.count() as u64).max(1)
+}
+
+fn attachments(plan: &Plan<'_>, streams: &[Stream], prepared: &[Prepared]) -> Attachments {
+    let rows = streams
+        .iter()
+        .zip(prepared)
+        .filter(|(stream, _)| stream.key.is_attach_row());
+    let rows = rows.filter_map(|(stream, prepared)| {
+        let volume = VolumeId::from(stream.key.identity.clone());
+        Some((volume, stream.key.vm.clone()?, prepared.placed.clone()))
+    });
+    Attachments::new(plan.inventory, rows.collect())
+}
+
+fn touches(plan: &Plan<'_>, start: i64, end: i64) -> bool {
+    start < plan.period.end().timestamp_millis() && plan.period.start().timestamp_millis() < end
+}
+
+/// Accounts for every record of a stream.
+fn count(plan: &Plan<'_>, prepared: &Prepared, fates: &[Fate], counts: &mut Counts) {
+    for (window, fate) in prepared.windows.iter().zip(fates) {
+        if !touches(plan, window.start, window.end) {
+            counts.neighbours += window.records;
+            continue;
+        }
+        counts.records += window.records;
+        match fate {
+            Fate { held: true, .. } => counts.held += window.records,
+            Fate { charged: true, .. } => counts.charged += window.records,
+            Fate { exempt: true, .. } => counts.exempt += window.records,
+            Fate { .. } => counts.reference += window.records,
+        }
+    }
+    for doubt in &prepared.doubts {
+        let (start, end, records) = match doubt {
+            Doubt::Duplicate {
+                start, end, copies, ..
+            } => (*start, *end, *copies),
+            Doubt::Overlap {
+                start,
+                end,
+                records,
+                ..
+            } => (*start, *end, *records),
+            Doubt::OverWindow { start, end, .. } => (*start, *end, 0),
+        };
+        if touches(plan, start, end) {
+            counts.records += records;
+            counts.held += records;
+        } else {
+            counts.neighbours += records;
+        }
+    }
+}
+
+fn rejected(rejections: &[Rejection]) -> Vec<Finding> {
+    rejections
+        .iter()
+        .map(|rejection| Finding {
+            kind: FindingKind::Rejected,
+            policy: Policy::Hold,
+            account: None,
+            owner: None,
+            resource: None,
+            resource_name: None,
+            period: None,
+            millis: 0,
+            records: 1,
+            value: None,
+            message: format!(
+                "{}, record {}{}: {}",
+                rejection.page,
+                rejection.position,
+                rejection
+                    .field
+                    .as_ref()
+                    .map(|field| format!(", field {field}"))
+                    .unwrap_or_default(),
+                rejection.message
+            ),
+        })
+        .collect()
+}
+
+fn findings_of(
+    plan: &Plan<'_>,
+    attachments: &Attachments,
+    grid: &Grid,
+    view: &[(Timeline<'_, '_>, &[Placed])],
+    prepared: &[Prepared],
+) -> Vec<Finding> {
+    let mut by_resource: PlacedByResource = BTreeMap::new();
+    let mut owners: BTreeSet<Holder> = BTreeSet::new();
+    for (timeline, placed) in view {
+        let key = &timeline.subject.stream.key;
+        if placed
+            .iter()
+            .any(|span| touches(plan, span.start, span.end))
+        {
+            owners.insert(key.holder.clone());
+        }
+        if !key.is_attach_row() {
+            by_resource
+                .entry((key.usage_type, key.identity.clone()))
+                .or_default()
+                .extend_from_slice(placed);
+        }
+    }
+    let mut findings = coverage::not_metered(plan, attachments, grid, &by_resource, &owners);
+    for ((timeline, placed), prepared) in view.iter().zip(prepared) {
+        findings.extend(
+            prepared
+                .doubts
+                .iter()
+                .filter_map(|doubt| doubt_finding(plan, timeline, doubt)),
+        );
+        findings.extend(unknown_type(plan, timeline, prepared));
+        findings.extend(no_effect(plan, timeline));
+        findings.extend(outside_lifetime(plan, timeline, placed));
+    }
+    findings.extend(problem_findings(plan, view));
+    findings.extend(uncertainty::tag_findings(plan, view));
+    findings.extend(uncertainty::size_findings(plan, view));
+    findings.extend(uncertainty::unknown_tag_findings(plan, view));
+    findings.extend(scope_findings(plan));
+    findings.extend(domain_findings(plan, view));
+    findings
+}
+
+fn base_finding(kind: FindingKind, policy: Policy, timeline: &Timeline<'_, '_>) -> Finding {
+    let stream = timeline.subject.stream;
+    Finding {
+        kind,
+        policy,
+        account: timeline
+            .intervals
+            .first()
+            .map(|first| first.decision.account.clone()),
+        owner: None,
+        resource: Some(stream.key.identity.clone()),
+        resource_name: timeline
+            .subject
+            .name_at(instant(i64::MAX / 2_000))
+            .map(str::to_owned),
+        period: None,
+        millis: 0,
+        records: 0,
+        value: None,
+        message: String::new(),
+    }
+}
+
+fn describe(timeline: &Timeline<'_, '_>) -> String {
+    let stream = timeline.subject.stream;
+    let name = timeline
+        .subject
+        .name_at(instant(0))
+        .map_or_else(|| stream.key.identity.to_string(), str::to_owned);
+    format!("{} of {name}", stream.key.usage_type)
+}
+
+fn doubt_finding(plan: &Plan<'_>, timeline: &Timeline<'_, '_>, doubt: &Doubt) -> Option<Finding> {
+    let (kind, policy, start, end, amount, records, words) = match *doubt {
+        Doubt::Duplicate {
+            start,
+            end,
+            amount,
+            copies,
+        } => {
+            let words = format!("{copies} more identical record(s); billed once");
+            (
+                FindingKind::Duplicate,
+                Policy::BillOnce,
+                start,
+                end,
+                amount * i128::from(copies),
+                copies,
+                words,
+            )
+        }
+        Doubt::Overlap {
+            start,
+            end,
+            amount,
+            records,
+        } => {
+            let words = "overlaps another window; what it repeats is held".to_owned();
+            (
+                FindingKind::Overlap,
+                Policy::Clip,
+                start,
+                end,
+                amount,
+                records,
+                words,
+            )
+        }
+        Doubt::OverWindow { start, end, amount } => {
+            let words = format!("{} more than its window has; held", hours(amount));
+            (
+                FindingKind::OverWindow,
+                Policy::Clip,
+                start,
+                end,
+                amount,
+                0,
+                words,
+            )
+        }
+    };
+    if !touches(plan, start, end) {
+        return None;
+    }
+    let period = Period::new(instant(start), instant(end)).ok()?;
+    let held = Placed {
+        start,
+        end,
+        amount,
+        placement: Placement::Spread,
+        records,
+    };
+    let time = timeline.subject.stream.key.usage_type.unit() == Some(cloudstack_usage::Unit::Time);
+    let is_attach_row = timeline.subject.stream.key.is_attach_row();
+    Some(Finding {
+        period: Some(period),
+        millis: if time { amount } else { 0 },
+        records,
+        value: (!is_attach_row).then(|| timeline.value(&[held], None)),
+        message: format!("{}, window {period}: {words}", describe(timeline)),
+        ..base_finding(kind, policy, timeline)
+    })
+}
+
+fn unknown_type(
+    plan: &Plan<'_>,
+    timeline: &Timeline<'_, '_>,
+    prepared: &Prepared,
+) -> Option<Finding> {
+    let UsageType::Unknown(id) = timeline.subject.stream.key.usage_type else {
+        return None;
+    };
+    let windows = prepared
+        .windows
+        .iter()
+        .filter(|window| touches(plan, window.start, window.end));
+    let records: u64 = windows.map(|window| window.records).sum();
+    (records > 0).then(|| Finding {
+        records,
+        message: format!(
+            "usage type {id} of {} is not known to this version; {records} record(s) kept and not billed",
+            timeline.subject.stream.key.identity
+        ),
+        ..base_finding(FindingKind::UnknownType, Policy::Hold, timeline)
+    })
+}
+
+/// `noDisk` on a VM in a book in which a VM's tags do not reach its volumes.
+fn no_effect(plan: &Plan<'_>, timeline: &Timeline<'_, '_>) -> Option<Finding> {
+    if plan.book.inheritance == Inheritance::Inherit
+        || timeline.subject.stream.key.usage_type != UsageType::AllocatedVm
+    {
+        return None;
+    }
+    let of_vm = [Meter::Cpu, Meter::Ram, Meter::Vm, Meter::Os];
+    let tags = timeline.subject.own_tags_at(plan.period.start(), None);
+    let rule = plan.book.exemptions.iter().find(|rule| {
+        let with_vm = rule.meters.iter().any(|meter| of_vm.contains(meter));
+        !with_vm && tags.iter().any(|tag| rule.tag.matches(tag.key, tag.value))
+    })?;
+    Some(Finding {
+        message: format!(
+            "{}: tag {} on a VM does nothing in a book whose VM tags do not reach volumes; tag the volumes",
+            describe(timeline),
+            rule.tag.text()
+        ),
+        ..base_finding(FindingKind::NoEffect, Policy::BillAndFlag, timeline)
+    })
+}
+
+/// Use that lies before the resource was created.
+fn outside_lifetime(
+    plan: &Plan<'_>,
+    timeline: &Timeline<'_, '_>,
+    placed: &[Placed],
+) -> Option<Finding> {
+    const TOLERANCE_MILLIS: i64 = 60_000;
+    let lifetime = timeline.subject.lifetime()?;
+    if lifetime.start_source != cloudstack_usage::LifetimeSource::Created {
+        return None;
+    }
+    let born = lifetime.start.timestamp_millis();
+    let before = placed
+        .iter()
+        .filter(|span| span.placement != Placement::Spread);
+    let before: Vec<Placed> = before
+        .filter_map(|span| span.clip(plan.period.start().timestamp_millis(), born))
+        .filter(|span| span.end - span.start > TOLERANCE_MILLIS)
+        .collect();
+    let millis: i128 = before.iter().map(|span| span.amount).sum();
+    (!before.is_empty()).then(|| Finding {
+        millis,
+        records: before.iter().map(|span| span.records).sum(),
+        value: Some(timeline.value(&before, None)),
+        message: format!(
+            "{}: {} lie before its creation at {}",
+            describe(timeline),
+            hours(millis),
+            lifetime.start
+        ),
+        ..base_finding(FindingKind::OutsideLifetime, Policy::BillAndFlag, timeline)
+    })
+}
+
+/// What was used and has no price (or no size), added up by account and thing; services
+/// that a VM has twice, by VM.
+fn problem_findings(plan: &Plan<'_>, view: &[(Timeline<'_, '_>, &[Placed])]) -> Vec<Finding> {
+    let mut sums: BTreeMap<(DomainId, What, Option<String>), Problem> = BTreeMap::new();
+    for (timeline, placed) in view {
+        for problem in timeline.problems(placed) {
+            let resource = match problem.what {
+                What::Unpriced(_) => None,
+                _ => Some(describe(timeline)),
+            };
+            sums.entry((problem.account.clone(), problem.what.clone(), resource))
+                .and_modify(|sum| sum.add(&problem))
+                .or_insert(problem);
+        }
+    }
+    sums.into_iter()
+        .map(|((account, what, resource), sum)| {
+            problem_finding(plan, account, &what, resource, &sum)
+        })
+        .collect()
+}
+
+fn problem_finding(
+    plan: &Plan<'_>,
+    account: DomainId,
+    what: &What,
+    resource: Option<String>,
+    sum: &Problem,
+) -> Finding {
+    let resource_words = resource.clone().unwrap_or_default();
+    let (kind, policy, value, message) = match what {
+        What::Unpriced(target) => {
+            let thing = match target {
+                Target::Meter(meter) => format!("meter {}", meter.slug()),
+                Target::Service(id) => format!("service {id}"),
+                Target::Package(id) => format!("package {id}"),
+            };
+            let amount = if sum.millis > 0 {
+                hours(i128::from(sum.millis))
+            } else {
+                sum.amount.to_string()
+            };
+            let message = format!(
+                "{thing} has no price: {amount} in {} record(s) are not billed; add a price, or a price of 0",
+                sum.records
+            );
+            (FindingKind::Unpriced, Policy::Hold, None, message)
+        }
+        What::MissingSize(meter) => {
+            let message = format!(
+                "{resource_words}: the size for meter {} is neither in the records nor in the inventory; {} not billed",
+                meter.slug(),
+                hours(i128::from(sum.millis))
+            );
+            (FindingKind::MissingSize, Policy::Hold, None, message)
+        }
+        What::Twice { service, package } => {
+            let message = format!(
+                "{resource_words}: service {service} is bought singly and in package {package}; charged once"
+            );
+            (
+                FindingKind::ServiceTwice,
+                Policy::BillOnce,
+                Some(Exact::zero()),
+                message,
+            )
+        }
+    };
+    Finding {
+        kind,
+        policy,
+        owner: plan
+            .inventory
+            .domains
+            .get(&account)
+            .and_then(|entry| entry.path.last())
+            .cloned(),
+        account: Some(account),
+        resource: None,
+        resource_name: resource,
+        period: Period::new(instant(sum.start), instant(sum.end)).ok(),
+        millis: i128::from(sum.millis),
+        records: sum.records,
+        value,
+        message,
+    }
+}
+
+fn scope_findings(plan: &Plan<'_>) -> Vec<Finding> {
+    plan.unknown_scopes
+        .iter()
+        .map(|(rule, scope)| Finding {
+            kind: FindingKind::UnknownScope,
+            policy: Policy::BillAndFlag,
+            account: None,
+            owner: None,
+            resource: None,
+            resource_name: None,
+            period: None,
+            millis: 0,
+            records: 0,
+            value: None,
+            message: format!(
+                "{rule} is for {scope}, which the inventory does not know: it applies to nobody"
+            ),
+        })
+        .collect()
+}
+
+fn domain_findings(plan: &Plan<'_>, view: &[(Timeline<'_, '_>, &[Placed])]) -> Vec<Finding> {
+    if plan.inventory.syncs.is_empty() {
+        return Vec::new();
+    }
+    let mut unknown: BTreeMap<DomainId, u64> = BTreeMap::new();
+    for (timeline, placed) in view {
+        let domain = &timeline.subject.stream.key.domain;
+        let in_period = placed
+            .iter()
+            .filter(|span| touches(plan, span.start, span.end));
+        if !plan.inventory.domains.contains_key(domain) {
+            *unknown.entry(domain.clone()).or_default() +=
+                in_period.map(|span| span.records).sum::<u64>();
+        }
+    }
+    unknown
+        .into_iter()
+        .filter(|(_, records)| *records > 0)
+        .map(|(domain, records)| Finding {
+            kind: FindingKind::UnknownDomain,
+            policy: Policy::BillAndFlag,
+            owner: None,
+            resource: None,
+            resource_name: None,
+            period: None,
+            millis: 0,
+            records,
+            value: None,
+            message: format!(
+                "domain {domain} is in {records} record(s) but in no sync; billed by itself"
+            ),
+            account: Some(domain),
+        })
+        .collect()
+}

@@ -1,0 +1,321 @@
+//! Moments that are not known for certain, with the money that hangs on them.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use cloudstack_usage::{DomainId, MomentSource, Period, ResourceId, Span};
+
+use super::coverage::hours;
+use super::parts::Timeline;
+use crate::exact::Exact;
+use crate::finding::{Finding, FindingKind, Policy};
+use crate::plan::{Override, Plan, unknown_values};
+use crate::usage::Placed;
+
+/// A doubt about a tag: from when to when the other state may have been true.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Doubt {
+    kind: FindingKind,
+    resource: ResourceId,
+    key: String,
+    from: DateTime<Utc>,
+    until: DateTime<Utc>,
+    /// The value in that other state.
+    other: Option<String>,
+    what: String,
+}
+
+struct Stake {
+    account: DomainId,
+    value: Exact,
+    matters: bool,
+}
+
+/// Findings for tags without history and changes between two syncs, each with what it
+/// decides in money. Tags that decide nothing are not reported.
+pub(crate) fn tag_findings(
+    plan: &Plan<'_>,
+    timelines: &[(Timeline<'_, '_>, &[Placed])],
+) -> Vec<Finding> {
+    let mut stakes: BTreeMap<Doubt, Stake> = BTreeMap::new();
+    for (timeline, placed) in timelines {
+        for doubt in doubts(plan, timeline) {
+            let over = Override {
+                resource: doubt.resource.clone(),
+                key: doubt.key.clone(),
+                value: doubt.other.clone(),
+            };
+            let clip = |span: &Placed| {
+                span.clip(
+                    doubt.from.timestamp_millis(),
+                    doubt.until.timestamp_millis(),
+                )
+            };
+            let placed: Vec<Placed> = placed.iter().filter_map(clip).collect();
+            if placed.is_empty() {
+                continue;
+            }
+            let is = timeline.value(&placed, None);
+            let other = timeline.value(&placed, Some(&over));
+            let moved = doubt.key == plan.book.cost_centre_key
+                && timeline.cost_centre_differs(&placed, &over);
+            // another cost centre moves the whole amount
+            let value = if moved {
+                is.clone()
+            } else {
+                distance(&is, &other)
+            };
+            let Some(account) = timeline
+                .intervals
+                .first()
+                .map(|first| first.decision.account.clone())
+            else {
+                continue;
+            };
+            let stake = stakes.entry(doubt).or_insert_with(|| Stake {
+                account,
+                value: Exact::zero(),
+                matters: false,
+            });
+            stake.matters |= moved || is != other;
+            stake.value += value;
+        }
+    }
+    stakes
+        .into_iter()
+        .filter(|(_, stake)| stake.matters)
+        .map(|(doubt, stake)| finding(plan, doubt, stake))
+        .collect()
+}
+
+fn distance(left: &Exact, right: &Exact) -> Exact {
+    if left > right {
+        left.clone() - right.clone()
+    } else {
+        right.clone() - left.clone()
+    }
+}
+
+fn doubts(plan: &Plan<'_>, timeline: &Timeline<'_, '_>) -> Vec<Doubt> {
+    let mut doubts = Vec::new();
+    for (resource, tags) in timeline.subject.tag_histories() {
+        for (key, history) in tags.iter().filter(|(key, _)| plan.reads_tag(key)) {
+            for span in history.spans() {
+                doubts.extend(doubts_of(plan, &resource, key, span));
+            }
+        }
+    }
+    doubts
+}
+
+fn doubts_of(plan: &Plan<'_>, resource: &ResourceId, key: &str, span: &Span<String>) -> Vec<Doubt> {
+    let doubt = |kind, from, until, other: Option<String>, what: String| Doubt {
+        kind,
+        resource: resource.clone(),
+        key: key.to_owned(),
+        from,
+        until,
+        other,
+        what,
+    };
+    let value = &span.value;
+    let mut doubts = Vec::new();
+    if span.began.source == MomentSource::Created {
+        let sync = plan
+            .inventory
+            .syncs
+            .iter()
+            .find(|sync| **sync > span.period.start());
+        if let Some(sync) = sync {
+            let what = format!(
+                "tag {key}={value} was there at the first sync; it counts since the creation"
+            );
+            doubts.push(doubt(
+                FindingKind::NoHistory,
+                span.period.start(),
+                *sync,
+                None,
+                what,
+            ));
+        }
+    }
+    if let Some(not_before) = span.began.not_before {
+        let what =
+            format!("tag {key}={value} came between two syncs; it counts from the one that saw it");
+        let other = Some(value.clone());
+        doubts.push(doubt(
+            FindingKind::UncertainMoment,
+            not_before,
+            span.began.at,
+            other,
+            what,
+        ));
+    }
+    if let Some(ended) = &span.ended
+        && let Some(not_before) = ended.not_before
+    {
+        let what = format!(
+            "tag {key}={value} went between two syncs; it counts until the one that missed it"
+        );
+        doubts.push(doubt(
+            FindingKind::UncertainMoment,
+            not_before,
+            ended.at,
+            None,
+            what,
+        ));
+    }
+    doubts.retain(|doubt| {
+        Period::new(doubt.from, doubt.until).is_ok_and(|time| time.overlaps(&plan.period))
+    });
+    doubts
+}
+
+fn finding(plan: &Plan<'_>, doubt: Doubt, stake: Stake) -> Finding {
+    let period = Period::new(doubt.from, doubt.until)
+        .ok()
+        .and_then(|time| time.intersect(&plan.period));
+    let millis = period.map_or(0, |period| i128::from(period.millis()));
+    let name = resource_name(plan, &doubt.resource);
+    Finding {
+        kind: doubt.kind,
+        policy: Policy::BillAndFlag,
+        account: Some(stake.account),
+        owner: None,
+        resource_name: Some(name.clone()),
+        message: format!(
+            "{name}: {} ({} uncertain); set a label to fix it",
+            doubt.what,
+            hours(millis)
+        ),
+        resource: Some(doubt.resource),
+        period,
+        millis,
+        records: 0,
+        value: Some(stake.value),
+    }
+}
+
+/// The name of a VM, volume, project or other resource.
+fn resource_name(plan: &Plan<'_>, resource: &ResourceId) -> String {
+    let inventory = plan.inventory;
+    let vm = inventory
+        .vms
+        .get(&resource.clone().into())
+        .and_then(|entry| entry.name.last());
+    let volume = || {
+        inventory
+            .volumes
+            .get(&resource.clone().into())
+            .and_then(|entry| entry.name.last())
+    };
+    let project = || {
+        inventory
+            .projects
+            .get(&resource.clone().into())
+            .and_then(|entry| entry.name.last())
+    };
+    let other = || {
+        inventory
+            .resources
+            .get(resource)
+            .and_then(|entry| entry.name.last())
+    };
+    let name = vm.or_else(volume).or_else(project).or_else(other);
+    name.cloned().unwrap_or_else(|| resource.to_string())
+}
+
+/// Findings for sizes that come from the inventory and changed between two syncs.
+pub(crate) fn size_findings(
+    plan: &Plan<'_>,
+    timelines: &[(Timeline<'_, '_>, &[Placed])],
+) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (timeline, placed) in timelines {
+        for (what, from, until) in timeline.subject.uncertain_sizes() {
+            let clip = |span: &Placed| span.clip(from.timestamp_millis(), until.timestamp_millis());
+            let placed: Vec<Placed> = placed.iter().filter_map(clip).collect();
+            let Ok(time) = Period::new(from, until) else {
+                continue;
+            };
+            let Some(period) = time.intersect(&plan.period).filter(|_| !placed.is_empty()) else {
+                continue;
+            };
+            let value = distance(
+                &timeline.value(&placed, None),
+                &timeline.value_as_of(&placed, until),
+            );
+            if value.is_zero() {
+                continue;
+            }
+            let resource = timeline.subject.stream.key.identity.clone();
+            let name = resource_name(plan, &resource);
+            findings.push(Finding {
+                kind: FindingKind::UncertainMoment,
+                policy: Policy::BillAndFlag,
+                account: timeline
+                    .intervals
+                    .first()
+                    .map(|first| first.decision.account.clone()),
+                owner: None,
+                resource: Some(resource),
+                resource_name: Some(name.clone()),
+                period: Some(period),
+                millis: i128::from(period.millis()),
+                records: 0,
+                value: Some(value),
+                message: format!(
+                    "{name}: {what} changed between two syncs, and its records carry none"
+                ),
+            });
+        }
+    }
+    findings
+}
+
+/// Findings for tag values that look like the book's but are none of them.
+pub(crate) fn unknown_tag_findings(
+    plan: &Plan<'_>,
+    timelines: &[(Timeline<'_, '_>, &[Placed])],
+) -> Vec<Finding> {
+    let mut seen: BTreeMap<(ResourceId, String), (DomainId, Period)> = BTreeMap::new();
+    for (timeline, _) in timelines {
+        let Some(first) = timeline.intervals.first() else {
+            continue;
+        };
+        for (resource, tags) in timeline.subject.tag_histories() {
+            for (key, history) in tags.iter() {
+                for span in history
+                    .spans()
+                    .iter()
+                    .filter(|span| span.period.overlaps(&plan.period))
+                {
+                    for text in unknown_values(plan, key, &span.value) {
+                        let place = (resource.clone(), text);
+                        let value = (first.decision.account.clone(), span.period);
+                        seen.entry(place).or_insert(value);
+                    }
+                }
+            }
+        }
+    }
+    seen.into_iter()
+        .map(|((resource, text), (account, time))| {
+            let name = resource_name(plan, &resource);
+            let period = time.intersect(&plan.period);
+            Finding {
+                kind: FindingKind::UnknownTagValue,
+                policy: Policy::BillAndFlag,
+                account: Some(account),
+                owner: None,
+                resource: Some(resource),
+                message: format!("{name}: tag {text} fits no exemption, service or package of the book; check its spelling"),
+                resource_name: Some(name),
+                period,
+                millis: period.map_or(0, |period| i128::from(period.millis())),
+                records: 0,
+                value: None,
+            }
+        })
+        .collect()
+}

@@ -1,0 +1,13 @@
+//! From records to used time: streams, clean windows, placement within the windows.
+
+mod attachment;
+mod grid;
+mod placement;
+mod stream;
+mod window;
+
+pub(crate) use attachment::Attachments;
+pub(crate) use grid::Grid;
+pub(crate) use placement::{Placed, place, spread};
+pub(crate) use stream::{Stream, StreamKey, Streams};
+pub(crate) use window::{Clean, Doubt, clean};

@@ -1,0 +1,269 @@
+//! Where in its window used time lies.
+
+use cloudstack_usage::Period;
+
+use super::grid::Grid;
+use super::window::Clean;
+use crate::statement::Placement;
+
+/// Used time (or a counted amount) over a span.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Placed {
+    pub(crate) start: i64,
+    pub(crate) end: i64,
+    pub(crate) amount: i128,
+    pub(crate) placement: Placement,
+    pub(crate) records: u64,
+}
+
+impl Placed {
+    /// The amount before `instant`: `floor(amount x elapsed / span)`, so that the parts of
+    /// any cut add up to the whole, and a further cut changes no other part.
+    pub(crate) fn before(&self, instant: i64) -> i128 {
+        let elapsed = instant.clamp(self.start, self.end) - self.start;
+        let span = (self.end - self.start).max(1);
+        // amount x elapsed stays far below 2^127: bytes of a window < 2^64, elapsed < 2^45
+        self.amount
+            .saturating_mul(i128::from(elapsed))
+            .div_euclid(i128::from(span))
+    }
+
+    /// The part between `start` and `end`; none where they share no time.
+    pub(crate) fn clip(&self, start: i64, end: i64) -> Option<Self> {
+        let (from, until) = (self.start.max(start), self.end.min(end));
+        (from < until).then(|| Self {
+            start: from,
+            end: until,
+            amount: self.within(from, until),
+            ..*self
+        })
+    }
+
+    /// The amount from `start` to `end`.
+    pub(crate) fn within(&self, start: i64, end: i64) -> i128 {
+        self.before(end) - self.before(start)
+    }
+}
+
+/// How close used time must come to the resource's life within the window to lie there.
+const LIFETIME_TOLERANCE_MILLIS: i128 = 1_000;
+
+/// Places the used time of each window, by the windows beside it and by the resource's life.
+///
+/// Source: DESIGN.md §4 "Placing used time in its window". Windows come in order of time.
+pub(crate) fn place(windows: &[Clean], grid: &Grid, lifetime: Option<Period>) -> Vec<Placed> {
+    (0..windows.len())
+        .filter_map(|index| place_one(windows, index, grid, lifetime))
+        .collect()
+}
+
+/// What is counted, or has its own times, lies evenly over its window.
+pub(crate) fn spread(windows: &[Clean]) -> Vec<Placed> {
+    windows
+        .iter()
+        .map(|window| {
+            let placement = if window.is_whole() {
+                Placement::Whole
+            } else {
+                Placement::Spread
+            };
+            placed(window, window.start, window.end, placement)
+        })
+        .collect()
+}
+
+fn placed(window: &Clean, start: i64, end: i64, placement: Placement) -> Placed {
+    Placed {
+        start,
+        end,
+        amount: window.amount,
+        placement,
+        records: window.records,
+    }
+}
+
+/// What is known of the window beside one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Beside {
+    Whole,
+    Part,
+    Nothing,
+    NotFetched,
+}
+
+fn place_one(
+    windows: &[Clean],
+    index: usize,
+    grid: &Grid,
+    lifetime: Option<Period>,
+) -> Option<Placed> {
+    let window = windows.get(index)?;
+    if window.is_whole() {
+        return Some(placed(window, window.start, window.end, Placement::Whole));
+    }
+    let before = before(windows, index, grid);
+    let after = after(windows, index, grid);
+    let used = i64::try_from(window.amount).ok()?;
+    let at_start = || {
+        placed(
+            window,
+            window.start,
+            window.start + used,
+            Placement::AtStart,
+        )
+    };
+    let at_end = || placed(window, window.end - used, window.end, Placement::AtEnd);
+    let fits = used < window.end - window.start;
+    let placed = match (before, after) {
+        (Beside::Nothing, Beside::Whole | Beside::Part) if fits => at_end(),
+        (Beside::Whole | Beside::Part, Beside::Nothing) if fits => at_start(),
+        // one gap across the bound of two partial windows between whole ones
+        (Beside::Whole, Beside::Part)
+            if fits && self::after(windows, index + 1, grid) == Beside::Whole =>
+        {
+            at_start()
+        }
+        (Beside::Part, Beside::Whole)
+            if fits && index > 0 && self::before(windows, index - 1, grid) == Beside::Whole =>
+        {
+            at_end()
+        }
+        _ => by_lifetime(window, lifetime),
+    };
+    Some(placed)
+}
+
+fn beside(window: Option<&Clean>, adjacent: impl Fn(&Clean) -> bool, fetched: bool) -> Beside {
+    match window {
+        Some(window) if adjacent(window) && window.is_whole() => Beside::Whole,
+        Some(window) if adjacent(window) => Beside::Part,
+        _ if fetched => Beside::Nothing,
+        _ => Beside::NotFetched,
+    }
+}
+
+fn before(windows: &[Clean], index: usize, grid: &Grid) -> Beside {
+    let Some(window) = windows.get(index) else {
+        return Beside::NotFetched;
+    };
+    let other = index.checked_sub(1).and_then(|index| windows.get(index));
+    beside(
+        other,
+        |other| other.end == window.start,
+        grid.has_window_until(window.start),
+    )
+}
+
+fn after(windows: &[Clean], index: usize, grid: &Grid) -> Beside {
+    let Some(window) = windows.get(index) else {
+        return Beside::NotFetched;
+    };
+    let other = windows.get(index + 1);
+    beside(
+        other,
+        |other| other.start == window.end,
+        grid.has_window_from(window.end),
+    )
+}
+
+/// Where the resource lived within the window if the used time fits there, else evenly
+/// over that part; over the whole window where the used time is longer than the life.
+fn by_lifetime(window: &Clean, lifetime: Option<Period>) -> Placed {
+    let whole = placed(window, window.start, window.end, Placement::Spread);
+    let Some(lifetime) = lifetime else {
+        return whole;
+    };
+    let start = lifetime.start().timestamp_millis().max(window.start);
+    let end = lifetime.end().timestamp_millis().min(window.end);
+    let lived = i128::from(end - start);
+    if lived <= 0 || window.amount > lived + LIFETIME_TOLERANCE_MILLIS {
+        return whole;
+    }
+    if (window.amount - lived).abs() <= LIFETIME_TOLERANCE_MILLIS {
+        return placed(window, start, end, Placement::Lifetime);
+    }
+    placed(window, start, end, Placement::Spread)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn parts_of_any_cut_add_up_and_a_neutral_cut_changes_no_other_part(
+            span in 1_i64..100_000_000, amount in 0_i128..1_000_000_000_000, cuts in prop::collection::vec(0_i64..100_000_000, 0..8)
+        ) {
+            let placed = Placed { start: 0, end: span, amount, placement: Placement::Spread, records: 1 };
+            let mut bounds: Vec<i64> = cuts.into_iter().filter(|cut| *cut < span).chain([0, span]).collect();
+            bounds.sort_unstable();
+            let sum: i128 = bounds.windows(2).map(|pair| placed.within(pair[0], pair[1])).sum();
+            prop_assert_eq!(sum, amount);
+            let middle = span / 2;
+            prop_assert_eq!(placed.within(0, middle) + placed.within(middle, span), placed.within(0, span));
+        }
+    }
+
+    const HOUR: i64 = 3_600_000;
+    const DAY: i64 = 24 * HOUR;
+
+    fn windows(hours: &[Option<i64>]) -> (Vec<Clean>, Grid) {
+        let grid_days = 0..i64::try_from(hours.len()).unwrap();
+        let windows = hours
+            .iter()
+            .zip(grid_days.clone())
+            .filter_map(|(hours, day)| {
+                let amount = i128::from((*hours)? * HOUR);
+                Some(Clean {
+                    start: day * DAY,
+                    end: (day + 1) * DAY,
+                    amount,
+                    records: 1,
+                })
+            });
+        let windows: Vec<Clean> = windows.collect();
+        let grid = Grid::from_windows(grid_days.map(|day| (day * DAY, (day + 1) * DAY)));
+        (windows, grid)
+    }
+
+    fn hours_placed(hours: &[Option<i64>], lifetime: Option<Period>) -> Vec<(i64, i64, Placement)> {
+        let (windows, grid) = windows(hours);
+        place(&windows, &grid, lifetime)
+            .iter()
+            .map(|p| (p.start / HOUR, p.end / HOUR, p.placement))
+            .collect()
+    }
+
+    #[test]
+    fn neighbours_place_a_partial_window() {
+        // starts on day 1 at 18:00, stops on day 3 at 06:00; days 0 and 4 were fetched
+        let placed = hours_placed(&[None, Some(6), Some(24), Some(6), None], None);
+        assert_eq!(placed[0], (42, 48, Placement::AtEnd));
+        assert_eq!(placed[1], (48, 72, Placement::Whole));
+        assert_eq!(placed[2], (72, 78, Placement::AtStart));
+    }
+
+    #[test]
+    fn two_partial_windows_between_whole_ones_have_one_gap_across_their_bound() {
+        let placed = hours_placed(&[Some(24), Some(23), Some(22), Some(24)], None);
+        assert_eq!(placed[1], (24, 47, Placement::AtStart));
+        assert_eq!(placed[2], (50, 72, Placement::AtEnd));
+    }
+
+    #[test]
+    fn a_window_not_fetched_is_unknown() {
+        // nothing is known of the day before: only the lifetime can place it
+        let placed = hours_placed(&[Some(6), Some(24)], None);
+        assert_eq!(placed[0], (0, 24, Placement::Spread));
+        let born = chrono::DateTime::from_timestamp_millis(18 * HOUR).unwrap();
+        let placed = hours_placed(&[Some(6), Some(24)], Some(Period::from(born)));
+        assert_eq!(placed[0], (18, 24, Placement::Lifetime));
+    }
+
+    #[test]
+    fn a_gap_inside_a_window_is_spread() {
+        let placed = hours_placed(&[Some(24), Some(23), Some(24)], None);
+        assert_eq!(placed[1], (24, 48, Placement::Spread));
+    }
+}

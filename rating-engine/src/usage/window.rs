@@ -1,0 +1,203 @@
+//! Clean windows: copies, overlaps and more time than a window has are taken out.
+
+use cloudstack_usage::UsageType;
+
+use super::stream::{Entry, Stream};
+
+/// One window of a stream with what was used in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Clean {
+    pub(crate) start: i64,
+    pub(crate) end: i64,
+    /// Milliseconds, bytes or a count.
+    pub(crate) amount: i128,
+    /// Records behind it.
+    pub(crate) records: u64,
+}
+
+impl Clean {
+    /// Whether the time used is the whole window.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.amount == i128::from(self.end - self.start)
+    }
+}
+
+/// Something wrong with the records of a stream, and what was held back for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Doubt {
+    /// Identical copies of a record.
+    Duplicate {
+        start: i64,
+        end: i64,
+        amount: i128,
+        copies: u64,
+    },
+    /// A window that overlaps another one; `amount` was held back, and with it so many
+    /// whole records.
+    Overlap {
+        start: i64,
+        end: i64,
+        amount: i128,
+        records: u64,
+    },
+    /// More time than the window has; `amount` was held back.
+    OverWindow { start: i64, end: i64, amount: i128 },
+}
+
+/// Differences of own times of up to a second come from rounding, not from CloudStack's bugs.
+const OWN_TIME_TOLERANCE_MILLIS: i128 = 1_000;
+
+/// Adds up the twins of each window and takes out what cannot be right. `pieces` tells how
+/// many identical records of a VM snapshot or backup are legitimate.
+///
+/// Source: DESIGN.md §4 "Dirty usage"; CLOUDSTACK.md §2.9 and 2.10.
+pub(crate) fn clean(stream: &Stream, pieces: u64) -> (Vec<Clean>, Vec<Doubt>) {
+    let mut doubts = Vec::new();
+    let windows = add_twins(stream, pieces, &mut doubts);
+    let windows = cut_to_window(stream.key.usage_type, windows, pieces, &mut doubts);
+    (without_overlaps(windows, &mut doubts), doubts)
+}
+
+/// Records of one window are twins where `rawusage` differs, copies where it does not.
+/// Entries come sorted, so both lie side by side.
+fn add_twins(stream: &Stream, pieces: u64, doubts: &mut Vec<Doubt>) -> Vec<Clean> {
+    let may_repeat = matches!(
+        stream.key.usage_type,
+        UsageType::VmSnapshot | UsageType::Backup
+    );
+    let allowed = if may_repeat { pieces.max(1) } else { 1 };
+    let mut windows: Vec<Clean> = Vec::with_capacity(stream.entries.len());
+    for group in stream.entries.chunk_by(|left, right| left == right) {
+        let Some(Entry {
+            start, end, amount, ..
+        }) = group.first().copied()
+        else {
+            continue;
+        };
+        let count = group.len() as u64;
+        let billed = count.min(allowed);
+        if count > billed {
+            doubts.push(Doubt::Duplicate {
+                start,
+                end,
+                amount,
+                copies: count - billed,
+            });
+        }
+        let amount = amount * i128::from(billed);
+        match windows.last_mut() {
+            Some(last) if last.start == start && last.end == end => {
+                last.amount += amount;
+                last.records += billed;
+            }
+            _ => windows.push(Clean {
+                start,
+                end,
+                amount,
+                records: billed,
+            }),
+        }
+    }
+    windows
+}
+
+/// Time beyond the window is held. Several NICs of one offering share a record (type 13),
+/// and the pieces of a VM snapshot a key, so these may have more.
+fn cut_to_window(
+    usage_type: UsageType,
+    mut windows: Vec<Clean>,
+    pieces: u64,
+    doubts: &mut Vec<Doubt>,
+) -> Vec<Clean> {
+    if usage_type.unit() != Some(cloudstack_usage::Unit::Time)
+        || usage_type == UsageType::NetworkOffering
+    {
+        return windows;
+    }
+    let times = if usage_type.has_own_times() {
+        i128::from(pieces.max(1))
+    } else {
+        1
+    };
+    for window in &mut windows {
+        let length = i128::from(window.end - window.start) * times;
+        let excess = window.amount - length;
+        if excess <= 0 {
+            continue;
+        }
+        let rounding = usage_type.has_own_times() && excess <= OWN_TIME_TOLERANCE_MILLIS * times;
+        if !rounding {
+            doubts.push(Doubt::OverWindow {
+                start: window.start,
+                end: window.end,
+                amount: excess,
+            });
+        }
+        window.amount = length;
+    }
+    windows
+}
+
+/// Keeps windows that do not overlap, the wider ones first; of a window that overlaps in
+/// part, the part that is not covered yet, with its share of the amount.
+fn without_overlaps(windows: Vec<Clean>, doubts: &mut Vec<Doubt>) -> Vec<Clean> {
+    let overlapping = windows
+        .windows(2)
+        .any(|pair| matches!(pair, [left, right] if left.end > right.start));
+    if !overlapping {
+        return windows;
+    }
+    let mut widest_first = windows;
+    widest_first.sort_by_key(|window| (std::cmp::Reverse(window.end - window.start), window.start));
+    let mut kept: Vec<Clean> = Vec::new();
+    for window in widest_first {
+        let free = free_parts(&window, &kept);
+        let length = i128::from(window.end - window.start);
+        let free_millis: i64 = free.iter().map(|(start, end)| end - start).sum();
+        let keep = window.amount * i128::from(free_millis) / length.max(1);
+        if free_millis < window.end - window.start {
+            let records = if free_millis == 0 { window.records } else { 0 };
+            doubts.push(Doubt::Overlap {
+                start: window.start,
+                end: window.end,
+                amount: window.amount - keep,
+                records,
+            });
+        }
+        let mut given = 0;
+        let mut passed = 0;
+        for (index, (start, end)) in free.iter().enumerate() {
+            passed += end - start;
+            let until = keep * i128::from(passed) / i128::from(free_millis.max(1));
+            let records = if index == 0 { window.records } else { 0 };
+            kept.push(Clean {
+                start: *start,
+                end: *end,
+                amount: until - given,
+                records,
+            });
+            given = until;
+        }
+        kept.sort_by_key(|window| window.start);
+    }
+    kept
+}
+
+/// The parts of `window` that no kept window covers.
+fn free_parts(window: &Clean, kept: &[Clean]) -> Vec<(i64, i64)> {
+    let mut parts = Vec::new();
+    let mut from = window.start;
+    for other in kept
+        .iter()
+        .filter(|other| other.start < window.end && other.end > window.start)
+    {
+        if other.start > from {
+            parts.push((from, other.start));
+        }
+        from = from.max(other.end);
+    }
+    if from < window.end {
+        parts.push((from, window.end));
+    }
+    parts
+}

@@ -1,0 +1,127 @@
+//! What a reader checks a report against.
+
+use rating_engine::{Counts, Currency, Exact};
+
+use crate::cell::{Cell, instant_text};
+use crate::totals::Totals;
+use crate::view::View;
+
+/// The version of the engine. The crates of the workspace are versioned together.
+pub const ENGINE_VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// The control block of a report: what its lines add up to, and what it was made from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Control {
+    /// The path of the billing account, where the report is about one statement.
+    pub statement: Option<String>,
+    /// The filter in words, where there is one.
+    pub filter: Option<String>,
+    /// What the lines add up to.
+    pub totals: Totals,
+    /// The currency of all amounts.
+    pub currency: Currency,
+    /// The first instant of the billing period, RFC 3339 in UTC.
+    pub period_start: String,
+    /// The first instant after it.
+    pub period_end: String,
+    /// The IANA time zone in which the period is civil.
+    pub zone: String,
+    /// The name of the price book.
+    pub book: String,
+    /// The digest of the price book.
+    pub book_digest: String,
+    /// The digest of everything that the bill was made from.
+    pub digest: String,
+    /// The version of the engine.
+    pub engine_version: &'static str,
+    /// What became of the records, where the report is about the whole bill: they are of
+    /// all customers, and no business of one of them.
+    pub counts: Option<Counts>,
+}
+
+impl Control {
+    /// The control block of a view.
+    pub fn of(view: &View<'_>) -> Self {
+        let bill = view.bill();
+        Self {
+            statement: view.statement().map(|statement| statement.path.clone()),
+            filter: view.filter_text().map(str::to_owned),
+            totals: view.totals().clone(),
+            currency: bill.currency,
+            period_start: instant_text(bill.period.start()),
+            period_end: instant_text(bill.period.end()),
+            zone: bill.zone.clone(),
+            book: bill.book.name.clone(),
+            book_digest: bill.book.digest.clone(),
+            digest: bill.digest.clone(),
+            engine_version: ENGINE_VERSION,
+            counts: view.is_whole_bill().then(|| bill.counts.clone()),
+        }
+    }
+
+    /// The block as stable names, titles for people, and values.
+    pub fn entries(&self) -> Vec<(&'static str, &'static str, Cell<'static>)> {
+        let text = |text: &str| Cell::text(text.to_owned());
+        let or_all = |part: Option<&str>| text(part.unwrap_or("(all)"));
+        let totals = &self.totals;
+        let moved = Exact::from(totals.moved.minor().clone());
+        vec![
+            (
+                "statement",
+                "Statement of",
+                or_all(self.statement.as_deref()),
+            ),
+            ("filter", "Filter", or_all(self.filter.as_deref())),
+            (
+                "period_start",
+                "Period from (UTC)",
+                text(&self.period_start),
+            ),
+            (
+                "period_end",
+                "Period until, excluded (UTC)",
+                text(&self.period_end),
+            ),
+            ("zone", "Time zone of the period", text(&self.zone)),
+            ("currency", "Currency", Cell::display(&self.currency)),
+            ("lines", "Number of lines", Cell::count(totals.lines)),
+            (
+                "list_amount",
+                "Sum before discounts",
+                Cell::money(&totals.list),
+            ),
+            (
+                "discount_amount",
+                "Sum of discounts",
+                Cell::money(&totals.discount),
+            ),
+            (
+                "printed_amount",
+                "Sum of printed lines",
+                Cell::money(&totals.amount),
+            ),
+            (
+                "exact_amount",
+                "Exact sum, as a fraction",
+                Cell::display(&totals.exact),
+            ),
+            (
+                "moved_units",
+                "Minor units moved between lines by rounding",
+                Cell::quantity(&moved),
+            ),
+            ("book", "Price book", text(&self.book)),
+            (
+                "book_digest",
+                "Digest of the price book",
+                text(&self.book_digest),
+            ),
+            ("digest", "Digest of the bill", text(&self.digest)),
+            (
+                "engine_version",
+                "Engine version",
+                Cell::text(self.engine_version),
+            ),
+        ]
+    }
+}

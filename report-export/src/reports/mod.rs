@@ -1,0 +1,6 @@
+//! The reports.
+
+pub(crate) mod about;
+pub(crate) mod findings;
+pub(crate) mod lines;
+pub(crate) mod summary;
