@@ -71,7 +71,10 @@ pub(crate) struct ConnectionArgs {
     config: Option<PathBuf>,
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "clap wants a parser that may fail")]
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "clap wants a parser that may fail"
+)]
 fn secret(text: &str) -> Result<Secret, String> {
     Ok(Secret::from(text))
 }
@@ -166,8 +169,7 @@ impl ConnectionArgs {
         }
         // a section asked for by name that is nowhere is a slip of the pen
         if let (Some(name), true) = (&self.profile, sections.is_empty()) {
-            let complete =
-                self.endpoint.is_some() && self.key.is_some() && self.secret.is_some();
+            let complete = self.endpoint.is_some() && self.key.is_some() && self.secret.is_some();
             if !complete {
                 let message = if read_any {
                     format!("no section [{name}] in the configuration files")
@@ -241,7 +243,11 @@ mod tests {
     #[test]
     fn flags_win_over_the_nearer_file_and_that_over_the_farther() {
         let folder = tempfile::tempdir().unwrap();
-        let near = file(&folder, "near.ini", "[cloudstack]\nendpoint = http://near\nSecret = a\\b'c=d\n");
+        let near = file(
+            &folder,
+            "near.ini",
+            "[cloudstack]\nendpoint = http://near\nSecret = a\\b'c=d\n",
+        );
         let far = file(
             &folder,
             "far.ini",
@@ -260,7 +266,10 @@ mod tests {
             ..arguments()
         };
         let found = flags.resolve_with(&files).unwrap();
-        assert_eq!((found.endpoint.as_str(), found.method), ("http://flag", Method::Post));
+        assert_eq!(
+            (found.endpoint.as_str(), found.method),
+            ("http://flag", Method::Post)
+        );
     }
 
     #[test]
@@ -294,6 +303,9 @@ mod tests {
             timeout_seconds: 1,
         };
         let text = format!("{connection:?}");
-        assert!(!text.contains("the-key") && !text.contains("the-secret"), "{text}");
+        assert!(
+            !text.contains("the-key") && !text.contains("the-secret"),
+            "{text}"
+        );
     }
 }

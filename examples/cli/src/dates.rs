@@ -75,8 +75,17 @@ mod tests {
         let day = |y, m, d| NaiveDate::from_ymd_opt(y, m, d).unwrap();
         assert_eq!("2026-10-31".parse(), Ok(Date::Civil(day(2026, 10, 31))));
         let instant = "2026-10-31T23:00:00Z".parse().unwrap();
-        assert_eq!("2026-11-01T00:00:00+01:00".parse(), Ok(Date::Instant(instant)));
-        for wrong in ["", "31.10.2026", "2026-02-30", "2026-10-31T23:00:00", "yesterday"] {
+        assert_eq!(
+            "2026-11-01T00:00:00+01:00".parse(),
+            Ok(Date::Instant(instant))
+        );
+        for wrong in [
+            "",
+            "31.10.2026",
+            "2026-02-30",
+            "2026-10-31T23:00:00",
+            "yesterday",
+        ] {
             assert!(wrong.parse::<Date>().is_err(), "{wrong}");
         }
     }

@@ -37,13 +37,6 @@ impl Failure {
     pub(crate) fn exit(&self) -> Exit {
         self.exit
     }
-
-    /// The same with what was being done in front.
-    #[must_use]
-    pub(crate) fn while_doing(mut self, what: &str) -> Self {
-        self.message = format!("{what}: {}", self.message);
-        self
-    }
 }
 
 impl fmt::Display for Failure {

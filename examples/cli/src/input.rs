@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use cloudstack_usage::store::{DEFAULT_CLOUD, StoreError, StoreErrorKind, UsageQuery, UsageStore};
+use cloudstack_usage::store::{
+    DEFAULT_CLOUD, Label as StoredLabel, StoreError, StoreErrorKind, UsageQuery, UsageStore,
+};
 use cloudstack_usage::{
     Error, ErrorKind, Label, Period, Rejection, Snapshot, UsageRecord, read_metadata_folder,
     read_usage_files,
@@ -129,7 +131,10 @@ impl Input {
     /// The labels in force; files have none.
     pub(crate) fn labels(&mut self) -> Result<Vec<Label>, Failure> {
         match self {
-            Self::Store { store, cloud } => Ok(store.labels(cloud, None)?),
+            Self::Store { store, cloud } => {
+                let labels = store.labels(cloud, None)?;
+                Ok(labels.into_iter().map(label).collect())
+            }
             Self::Files { .. } => Ok(Vec::new()),
         }
     }
@@ -199,6 +204,19 @@ impl Input {
                 Ok(all)
             }
         }
+    }
+}
+
+/// A label as the inventory takes it.
+fn label(stored: StoredLabel) -> Label {
+    Label {
+        resource_type: stored.target.resource_type,
+        resource: stored.target.resource,
+        key: stored.target.key,
+        value: stored.value,
+        validity: stored.valid,
+        author: stored.author,
+        recorded: stored.recorded,
     }
 }
 

@@ -81,7 +81,9 @@ pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     // as any other new file, where the platform knows permissions; the umask applies
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut file = builder.tempfile_in(folder).map_err(|error| failed(&error))?;
+    let mut file = builder
+        .tempfile_in(folder)
+        .map_err(|error| failed(&error))?;
     file.write_all(bytes)
         .and_then(|()| file.as_file().sync_all())
         .map_err(|error| failed(&error))?;

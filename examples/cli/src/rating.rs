@@ -13,7 +13,9 @@ use crate::input::Input;
 /// Reads a price book; the name says whether it is JSON, all else is TOML.
 pub(crate) fn load_book(path: &Path) -> Result<PriceBook, Failure> {
     let text = std::fs::read_to_string(path).map_err(|error| Failure::file(path, &error))?;
-    let is_json = path.extension().is_some_and(|ext| ext.eq_ignore_ascii_case("json"));
+    let is_json = path
+        .extension()
+        .is_some_and(|ext| ext.eq_ignore_ascii_case("json"));
     let book = if is_json {
         PriceBook::from_json(&text)
     } else {
@@ -67,9 +69,10 @@ pub(crate) fn rate(book: &PriceBook, period: Period, input: &mut Input) -> Resul
 
 /// Whether something was left out of the bill that should be looked at.
 pub(crate) fn exit(bill: &Bill) -> Exit {
-    let left_out = bill.findings.iter().any(|finding| {
-        matches!(finding.kind, FindingKind::Rejected | FindingKind::Unpriced)
-    });
+    let left_out = bill
+        .findings
+        .iter()
+        .any(|finding| matches!(finding.kind, FindingKind::Rejected | FindingKind::Unpriced));
     if left_out || bill.counts.held > 0 {
         Exit::Refused
     } else {

@@ -1,7 +1,9 @@
 //! Reports as tables for people and as JSON for programs.
 
 use rating_engine::{Bill, Currency, Finding, Money, RoundingMode};
-use report_export::{Cell, Column, Control, ExportError, Kind, Report, Sink, GroupBy, View, summary};
+use report_export::{
+    Cell, Column, Control, ExportError, GroupBy, Kind, Report, Sink, View, summary,
+};
 use serde_json::{Map, Value, json};
 
 /// Columns narrower than this are never cut.
@@ -25,7 +27,10 @@ struct TableSink {
 impl Sink for TableSink {
     fn begin(&mut self, _: &str, _: &str, columns: &[Column]) -> Result<(), ExportError> {
         self.headings = columns.iter().map(Column::heading).collect();
-        self.right = columns.iter().map(|column| is_number(column.kind())).collect();
+        self.right = columns
+            .iter()
+            .map(|column| is_number(column.kind()))
+            .collect();
         Ok(())
     }
 
@@ -50,7 +55,9 @@ impl TableSink {
         };
         let widths: Vec<usize> = (0..self.headings.len())
             .map(|column| {
-                let lengths = all().filter_map(|row| row.get(column)).map(|text| length(text));
+                let lengths = all()
+                    .filter_map(|row| row.get(column))
+                    .map(|text| length(text));
                 lengths.max().unwrap_or(0)
             })
             .collect();
@@ -60,7 +67,11 @@ impl TableSink {
             let line: Vec<String> = cells
                 .map(|((text, width), right)| {
                     let gap = " ".repeat(width.saturating_sub(length(text)));
-                    if *right { gap + text } else { text.clone() + &gap }
+                    if *right {
+                        gap + text
+                    } else {
+                        text.clone() + &gap
+                    }
                 })
                 .collect();
             out.push_str(line.join("  ").trim_end());
@@ -79,7 +90,10 @@ impl TableSink {
 }
 
 fn is_number(kind: Kind) -> bool {
-    matches!(kind, Kind::Money | Kind::Quantity | Kind::Price | Kind::Integer)
+    matches!(
+        kind,
+        Kind::Money | Kind::Quantity | Kind::Price | Kind::Integer
+    )
 }
 
 fn length(text: &str) -> usize {
@@ -105,9 +119,7 @@ fn plain(cell: &Cell<'_>) -> String {
         Cell::Decimal(decimal) => decimal.to_string(),
         Cell::Integer(number) => number.to_string(),
         Cell::Date(date) => date.to_string(),
-        Cell::Instant(instant) => {
-            instant.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true)
-        }
+        Cell::Instant(instant) => instant.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true),
         _ => String::new(),
     }
 }
@@ -154,11 +166,14 @@ impl Sink for JsonSink {
         let rows = std::mem::take(&mut self.rows);
         if let Some(whole) = self.whole.as_object_mut() {
             whole.insert("currency".to_owned(), json!(control.currency.code()));
-            whole.insert("period".to_owned(), json!({
-                "start": control.period_start,
-                "end": control.period_end,
-                "zone": control.zone,
-            }));
+            whole.insert(
+                "period".to_owned(),
+                json!({
+                    "start": control.period_start,
+                    "end": control.period_end,
+                    "zone": control.zone,
+                }),
+            );
             whole.insert("filter".to_owned(), json!(control.filter));
             whole.insert("digest".to_owned(), json!(control.digest));
             whole.insert("rows".to_owned(), Value::Array(rows));
@@ -171,8 +186,9 @@ impl Sink for JsonSink {
 fn value(cell: &Cell<'_>) -> Value {
     match cell {
         Cell::Empty => Value::Null,
-        Cell::Integer(number) => i64::try_from(*number)
-            .map_or_else(|_| Value::String(number.to_string()), Value::from),
+        Cell::Integer(number) => {
+            i64::try_from(*number).map_or_else(|_| Value::String(number.to_string()), Value::from)
+        }
         other => Value::String(plain(other)),
     }
 }
@@ -191,8 +207,12 @@ pub(crate) fn overview(bill: &Bill) -> Result<String, ExportError> {
     let view = View::of_bill(bill)?;
     let mut out = format!(
         "{} to {} ({})\n\n",
-        bill.period.start().to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
-        bill.period.end().to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
+        bill.period
+            .start()
+            .to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
+        bill.period
+            .end()
+            .to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
         bill.zone,
     );
     out.push_str(&text(&summary(&view, &[GroupBy::Domain])?)?);

@@ -43,8 +43,14 @@ pub(crate) struct DemoArgs {
 impl DemoArgs {
     pub(crate) fn run(&self, json: bool) -> Result<Exit, Failure> {
         let examples = Path::new(EXAMPLES).join("data");
-        let data = self.data.clone().unwrap_or_else(|| examples.join("cloudstack-4.23"));
-        let book = self.book.clone().unwrap_or_else(|| examples.join("price-book.toml"));
+        let data = self
+            .data
+            .clone()
+            .unwrap_or_else(|| examples.join("cloudstack-4.23"));
+        let book = self
+            .book
+            .clone()
+            .unwrap_or_else(|| examples.join("price-book.toml"));
         must_exist(&book)?;
         let book = rating::load_book(&book)?;
         let period = rating::civil_period(&book, self.month.first(), self.month.last())?;
@@ -121,7 +127,14 @@ fn sync_recording(data: &Path, database: &DatabaseArgs) -> Result<(usize, u64), 
     for at in &times {
         server.set_now(*at);
         let options = SyncOptions::new(*at).cloud(database.cloud.as_str());
-        records += run_sync(&connection, &FetchArgs::default(), &database.database, &options)?.usage.new;
+        records += run_sync(
+            &connection,
+            &FetchArgs::default(),
+            &database.database,
+            &options,
+        )?
+        .usage
+        .new;
     }
     Ok((times.len(), records))
 }
@@ -154,6 +167,12 @@ fn write_all(bill: &Bill, out: &Path) -> Result<Vec<PathBuf>, Failure> {
 /// A domain's path as the name of a file: `ROOT/acme` is `acme`.
 fn file_name(path: &str) -> String {
     let path = path.strip_prefix("ROOT/").unwrap_or(path);
-    let plain = |c: char| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '_' };
+    let plain = |c: char| {
+        if c.is_alphanumeric() || "-_.".contains(c) {
+            c
+        } else {
+            '_'
+        }
+    };
     path.chars().map(plain).collect()
 }

@@ -30,7 +30,9 @@ impl PricesArgs {
     pub(crate) fn run(&self, json: bool) -> Result<Exit, Failure> {
         let Command::Check { file } = &self.command;
         let text = std::fs::read_to_string(file).map_err(|error| Failure::file(file, &error))?;
-        let is_json = file.extension().is_some_and(|ext| ext.eq_ignore_ascii_case("json"));
+        let is_json = file
+            .extension()
+            .is_some_and(|ext| ext.eq_ignore_ascii_case("json"));
         let checked = if is_json {
             PriceBook::from_json(&text)
         } else {

@@ -122,7 +122,9 @@ impl ReportArgs {
                 bytes
             }
             (_, Format::Csv) => self.csv().to_bytes(&self.chosen(&view)?)?,
-            (_, Format::Json) => output::json_text(&table::json(&self.chosen(&view)?)?)?.into_bytes(),
+            (_, Format::Json) => {
+                output::json_text(&table::json(&self.chosen(&view)?)?)?.into_bytes()
+            }
             (_, Format::Table) => table::text(&self.chosen(&view)?)?.into_bytes(),
         };
         target.write(&bytes)?;

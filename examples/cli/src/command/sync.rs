@@ -115,7 +115,11 @@ fn client(connection: &Connection, fetching: &FetchArgs) -> Result<BlockingClien
         timeout: Duration::from_secs(connection.timeout_seconds),
         ..ClientOptions::default()
     };
-    Ok(BlockingClient::new(&connection.endpoint, credentials, options)?)
+    Ok(BlockingClient::new(
+        &connection.endpoint,
+        credentials,
+        options,
+    )?)
 }
 
 /// Takes away a database that holds nothing. While our transaction is open nobody else can
@@ -162,7 +166,11 @@ fn described(report: &SyncReport) -> String {
             usage.revised,
             usage.unchanged,
             usage.rejected,
-            if report.usage_complete { "" } else { "; incomplete" },
+            if report.usage_complete {
+                ""
+            } else {
+                "; incomplete"
+            },
         );
     }
     if let Some(snapshot) = report.snapshot {
@@ -182,7 +190,9 @@ fn described(report: &SyncReport) -> String {
             "rejected: {}, entry {}{}: {}",
             rejection.page,
             rejection.position,
-            field.map(|name| format!(", field {name}")).unwrap_or_default(),
+            field
+                .map(|name| format!(", field {name}"))
+                .unwrap_or_default(),
             rejection.message
         );
     }
