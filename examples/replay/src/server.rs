@@ -1,12 +1,13 @@
 //! The server: threads on loopback, owned and joined.
 
+use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
 use chrono::{DateTime, Utc};
-use tiny_http::{Header, Request, Response, Server};
+use tiny_http::{Request, Server, StatusCode};
 
 use crate::answer::{Answer, wrapper};
 use crate::error::{Error, ErrorKind};
@@ -194,12 +195,17 @@ impl Shared {
             status,
         };
         self.state().log.push(entry);
-        let mut response = Response::from_string(body).with_status_code(status);
-        if let Ok(header) = Header::from_bytes("Content-Type", content_type) {
-            response = response.with_header(header);
-        }
+        // in one write: head and body apart would each wait for the other's acknowledgement
+        let head = format!(
+            "HTTP/1.1 {status} {}\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\n\r\n",
+            StatusCode(status).default_reason_phrase(),
+            body.len(),
+        );
+        let mut writer = request.into_writer();
         // a client that has gone away needs no answer
-        let _ = request.respond(response);
+        let _ = writer
+            .write_all((head + &body).as_bytes())
+            .and_then(|()| writer.flush());
     }
 
     fn reply(&self, params: &Params) -> Reply {
