@@ -64,7 +64,7 @@ impl From<cloudstack_usage::Error> for Failure {
     fn from(error: cloudstack_usage::Error) -> Self {
         use cloudstack_usage::ErrorKind;
         let exit = match error.kind() {
-            ErrorKind::Configuration => Exit::Configuration,
+            ErrorKind::Configuration | ErrorKind::Unauthorized => Exit::Configuration,
             ErrorKind::Recording | ErrorKind::Sink => Exit::Failed,
             _ => Exit::CloudStack,
         };
@@ -80,7 +80,11 @@ impl From<StoreError> for Failure {
 
 impl From<SyncError> for Failure {
     fn from(error: SyncError) -> Self {
+        // a slug of a source's error is that of its cause
         let exit = match error.kind() {
+            SyncErrorKind::Source if ["unauthorized", "configuration"].contains(&error.slug()) => {
+                Exit::Configuration
+            }
             SyncErrorKind::Source => Exit::CloudStack,
             SyncErrorKind::Store => Exit::Store,
             _ => Exit::Usage,

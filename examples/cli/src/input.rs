@@ -78,6 +78,13 @@ pub(crate) enum Input {
 
 impl Input {
     pub(crate) fn database(arguments: &DatabaseArgs) -> Result<Self, Failure> {
+        if !arguments.database.exists() {
+            let message = format!(
+                "there is no database {}; run `csbill sync` first, or name it with --database",
+                arguments.database.display()
+            );
+            return Err(Failure::new(Exit::Store, message));
+        }
         let mut store = SqliteStore::open_read_only(&arguments.database)?;
         let clouds = store.clouds()?;
         if !clouds.contains(&arguments.cloud) {

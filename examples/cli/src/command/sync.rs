@@ -1,6 +1,6 @@
 //! `csbill sync`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveTime, Utc};
@@ -123,18 +123,44 @@ fn client(connection: &Connection, fetching: &FetchArgs) -> Result<BlockingClien
 }
 
 /// Takes away a database that holds nothing. While our transaction is open nobody else can
-/// be syncing into it.
+/// sync this cloud into it; where another cloud has a lock beside it, it stays.
 fn remove_if_empty(store: &mut SqliteStore, database: &Path, options: &SyncOptions) {
     let is_empty = store.clouds().is_ok_and(|clouds| clouds.is_empty());
     let run = SyncRun::new(&options.cloud, options.now);
-    if let (true, Ok(_transaction)) = (is_empty, store.begin_sync(&run)) {
-        for suffix in ["", "-wal", "-shm"] {
-            let mut name = database.as_os_str().to_owned();
-            name.push(suffix);
-            // one that is not there needs no removing
-            let _ = std::fs::remove_file(name);
+    let (true, Ok(_transaction)) = (is_empty, store.begin_sync(&run)) else {
+        return;
+    };
+    let beside = beside(database);
+    let is_lock = |path: &PathBuf| path.to_string_lossy().contains("-sync-");
+    if beside.iter().filter(|path| is_lock(path)).count() <= 1 {
+        for path in beside {
+            // what cannot be removed is empty and does no harm
+            let _ = std::fs::remove_file(path);
         }
     }
+}
+
+/// The database and the files that SQLite and the store keep beside it.
+fn beside(database: &Path) -> Vec<PathBuf> {
+    let (Some(name), folder) = (database.file_name(), database.parent()) else {
+        return Vec::new();
+    };
+    let folder = folder.filter(|folder| !folder.as_os_str().is_empty());
+    let name = name.to_string_lossy();
+    let belongs = |path: &PathBuf| {
+        let other = path.file_name().map(std::ffi::OsStr::to_string_lossy);
+        other.is_some_and(|other| {
+            let rest = other.strip_prefix(&*name);
+            rest.is_some_and(|rest| {
+                ["", "-wal", "-shm"].contains(&rest) || rest.starts_with("-sync-")
+            })
+        })
+    };
+    let Ok(entries) = std::fs::read_dir(folder.unwrap_or(Path::new("."))) else {
+        return Vec::new();
+    };
+    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    paths.filter(belongs).collect()
 }
 
 fn said(step: &SyncProgress) -> String {
