@@ -34,6 +34,15 @@ impl Failure {
         Self::new(Exit::Success, String::new())
     }
 
+    /// The same naming the endpoint, unless that holds a password.
+    #[must_use]
+    pub(crate) fn at_endpoint(mut self, endpoint: &str) -> Self {
+        if self.exit != Exit::Store && !endpoint.contains('@') {
+            self.message = format!("{} (endpoint {endpoint})", self.message);
+        }
+        self
+    }
+
     pub(crate) fn exit(&self) -> Exit {
         self.exit
     }

@@ -12,6 +12,7 @@ mod output;
 mod progress;
 mod rating;
 mod table;
+mod workbooks;
 
 use std::process::ExitCode;
 

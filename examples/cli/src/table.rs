@@ -1,5 +1,7 @@
 //! Reports as tables for people and as JSON for programs.
 
+use std::fmt::Write as _;
+
 use rating_engine::{Bill, Currency, Finding, Money, RoundingMode};
 use report_export::{
     Cell, Column, Control, ExportError, GroupBy, Kind, Report, Sink, View, summary,
@@ -223,17 +225,18 @@ pub(crate) fn overview(bill: &Bill) -> Result<String, ExportError> {
     for (index, one) in bill.findings.iter().enumerate() {
         if index == SHOWN_FINDINGS {
             let more = bill.findings.len() - SHOWN_FINDINGS;
-            out.push_str(&format!("  and {more} more\n"));
+            let _ = writeln!(out, "  and {more} more");
             break;
         }
         out.push_str(&finding(one, bill.currency));
         out.push('\n');
     }
     let counts = &bill.counts;
-    out.push_str(&format!(
-        "\nRecords: {} = {} charged + {} exempt + {} for reference + {} held\n",
+    let _ = writeln!(
+        out,
+        "\nRecords: {} = {} charged + {} exempt + {} for reference + {} held",
         counts.records, counts.charged, counts.exempt, counts.reference, counts.held
-    ));
+    );
     Ok(out)
 }
 

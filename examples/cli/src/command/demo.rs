@@ -8,7 +8,7 @@ use clap::Args;
 use cloudstack_usage_store::SyncOptions;
 use csbill_replay::{Fault, Options, Recording, ReplayServer};
 use rating_engine::Bill;
-use report_export::{Csv, GroupBy, View, findings, lines, summary, workbook};
+use report_export::{Csv, GroupBy, View, findings, lines, summary};
 use serde_json::json;
 
 use crate::command::sync::{FetchArgs, run_sync};
@@ -18,7 +18,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::input::{DatabaseArgs, Input, must_exist};
 use crate::progress::Progress;
-use crate::{output, rating, table};
+use crate::{output, rating, table, workbooks};
 
 /// The folder of examples that this program was built beside.
 const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
@@ -152,12 +152,15 @@ fn write_all(bill: &Bill, out: &Path) -> Result<Vec<PathBuf>, Failure> {
         let view = View::of_statement(bill, &statement.account.to_string())?;
         let name = file_name(&statement.path);
         csv.write_file(&lines(&view), file(format!("{name}.csv")))?;
-        workbook(&view)?.save(file(format!("{name}.xlsx")))?;
+        output::write_file(&file(format!("{name}.xlsx")), &workbooks::bytes(&view)?.0)?;
     }
     let view = View::of_bill(bill)?;
     let by = [GroupBy::Domain, GroupBy::Project, GroupBy::Item];
     csv.write_file(&summary(&view, &by)?, file("summary.csv".to_owned()))?;
-    workbook(&view)?.save(file("summary.xlsx".to_owned()))?;
+    output::write_file(
+        &file("summary.xlsx".to_owned()),
+        &workbooks::bytes(&view)?.0,
+    )?;
     csv.write_file(&findings(&view)?, file("findings.csv".to_owned()))?;
     let json = output::json_text(&bill.to_json())?;
     output::write_file(&file("bill.json".to_owned()), json.as_bytes())?;

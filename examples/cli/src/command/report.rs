@@ -3,14 +3,14 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use report_export::{Csv, GroupBy, Report, View, lines, summary, workbook};
+use report_export::{Csv, GroupBy, Report, View, lines, summary};
 
 use crate::bill::{BillArgs, FilterArgs};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::input::InputArgs;
 use crate::output::{self, Target};
-use crate::{rating, table};
+use crate::{rating, table, workbooks};
 
 /// Flags of `csbill report`.
 #[derive(Debug, Args)]
@@ -112,7 +112,7 @@ impl ReportArgs {
         let bytes = match (self.report, format) {
             (Kind::Bill, Format::Json) => output::json_text(&bill.to_json())?.into_bytes(),
             (_, Format::Xlsx) => {
-                let (bytes, warnings) = workbook(&view)?.to_bytes()?;
+                let (bytes, warnings) = workbooks::bytes(&view)?;
                 if warnings.count > 0 {
                     output::note(&format!(
                         "{} cells were written as text, since no digit may be lost",

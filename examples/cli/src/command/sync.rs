@@ -91,7 +91,11 @@ pub(crate) fn run_sync(
 ) -> Result<SyncReport, Failure> {
     let mut client = client(connection, fetching)?;
     let is_new = !database.exists();
-    let mut store = SqliteStore::open(database)?;
+    let mut store = SqliteStore::open(database).inspect_err(|_| {
+        if is_new {
+            remove_unless_locked(database, 0);
+        }
+    })?;
     let progress = Progress::new("asking CloudStack");
     let synced = sync(&mut client, &mut store, options, &mut |step| {
         progress.say(said(&step));
@@ -100,7 +104,7 @@ pub(crate) fn run_sync(
     if synced.is_err() && is_new {
         remove_if_empty(&mut store, database, options);
     }
-    Ok(synced?)
+    synced.map_err(|error| Failure::from(error).at_endpoint(&connection.endpoint))
 }
 
 fn client(connection: &Connection, fetching: &FetchArgs) -> Result<BlockingClient, Failure> {
@@ -127,12 +131,17 @@ fn client(connection: &Connection, fetching: &FetchArgs) -> Result<BlockingClien
 fn remove_if_empty(store: &mut SqliteStore, database: &Path, options: &SyncOptions) {
     let is_empty = store.clouds().is_ok_and(|clouds| clouds.is_empty());
     let run = SyncRun::new(&options.cloud, options.now);
-    let (true, Ok(_transaction)) = (is_empty, store.begin_sync(&run)) else {
-        return;
-    };
+    if let (true, Ok(_transaction)) = (is_empty, store.begin_sync(&run)) {
+        remove_unless_locked(database, 1);
+    }
+}
+
+/// Takes away a new database and what is beside it, unless more locks of syncs are there
+/// than our own.
+fn remove_unless_locked(database: &Path, own_locks: usize) {
     let beside = beside(database);
     let is_lock = |path: &PathBuf| path.to_string_lossy().contains("-sync-");
-    if beside.iter().filter(|path| is_lock(path)).count() <= 1 {
+    if beside.iter().filter(|path| is_lock(path)).count() <= own_locks {
         for path in beside {
             // what cannot be removed is empty and does no harm
             let _ = std::fs::remove_file(path);

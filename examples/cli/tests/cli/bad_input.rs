@@ -10,7 +10,7 @@ use crate::support::{book, csbill, files, last_sync, recorded, run, server, sync
 
 /// Expects this code, a message that holds all of `words`, and no file beside `before`.
 fn refused(command: &mut Command, folder: &Path, code: i32, words: &[&str]) {
-    let before = files(folder);
+    let before = left(folder);
     let said = run(command);
     assert_eq!(said.code, code, "{}{}", said.out, said.err);
     assert!(said.err.starts_with("csbill: "), "{}", said.err);
@@ -18,7 +18,16 @@ fn refused(command: &mut Command, folder: &Path, code: i32, words: &[&str]) {
         assert!(said.err.contains(word), "{word} in {}", said.err);
     }
     assert_eq!(said.out, "");
-    assert_eq!(files(folder), before, "nothing is left behind");
+    assert_eq!(left(folder), before, "nothing is left behind");
+}
+
+/// The files of a folder, without what SQLite keeps beside a database while it is read.
+fn left(folder: &Path) -> Vec<String> {
+    let mut names = files(folder);
+    if names.contains(&"csbill.sqlite".to_owned()) {
+        names.retain(|name| !name.ends_with("-shm") && !name.ends_with("-wal"));
+    }
+    names
 }
 
 #[test]
@@ -30,7 +39,6 @@ fn what_is_no_answer_of_cloudstack_stores_nothing() {
             ..Options::default()
         });
         let mut command = sync(folder.path(), &server, &last_sync());
-        command.args(["--attempts", "1"]);
         refused(&mut command, folder.path(), 5, &[word]);
     }
 }
@@ -49,7 +57,6 @@ fn a_page_cut_short_in_the_middle_of_usage_stores_nothing() {
     // the last usage page but one
     let server = server(Options::default().fault(request, Fault::Truncated));
     let mut command = sync(folder.path(), &server, &last_sync());
-    command.args(["--attempts", "1"]);
     refused(&mut command, folder.path(), 5, &["listUsageRecords"]);
 }
 
@@ -271,7 +278,7 @@ fn a_full_disk_leaves_the_old_file_or_none() {
     };
     std::fs::write(folder.path().join("old.csv"), "old").unwrap();
     for name in ["old.csv", "new.csv", "new.xlsx", "new.json"] {
-        let mut command = on_a_full_disk(8, &report(name));
+        let mut command = on_a_full_disk(70, &report(name));
         refused(&mut command, folder.path(), 1, &[]);
     }
     let old = std::fs::read_to_string(folder.path().join("old.csv")).unwrap();

@@ -158,7 +158,7 @@ fn amounts(bill: &Value) -> (BTreeMap<String, String>, Vec<String>) {
     let mut exact: Vec<String> = statements
         .iter()
         .flat_map(|one| one["lines"].as_array().unwrap())
-        .map(|line| text(&line["amount"]["exact"]))
+        .map(|line| text(&line["net"]["exact"]))
         .collect();
     exact.sort();
     (totals, exact)

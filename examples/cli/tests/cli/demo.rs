@@ -28,7 +28,7 @@ fn sum_of_lines(path: &std::path::Path) -> i64 {
             .unwrap()
     };
     let (amount, key) = (column("Amount"), column("Line key"));
-    rows.filter(|row| row[key] != Data::Empty && row[key].to_string() != "")
+    rows.filter(|row| !row[key].to_string().is_empty())
         .map(|row| cents(&row[amount].to_string()))
         .sum()
 }

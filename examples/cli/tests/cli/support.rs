@@ -49,7 +49,7 @@ pub(crate) fn sync(folder: &Path, server: &ReplayServer, at: &str) -> Command {
         .env("CLOUDSTACK_ENDPOINT", server.url())
         .env("CLOUDSTACK_KEY", server.key())
         .env("CLOUDSTACK_SECRET", server.secret())
-        .args(["sync", "--attempts", "2", "--as-of", at]);
+        .args(["sync", "--attempts", "1", "--as-of", at]);
     command
 }
 

@@ -100,7 +100,6 @@ fn one_malformed_record_is_rejected_with_its_position_and_the_rest_is_written() 
     let mut recording = daily();
     let position = recording.usage().len() / 2;
     recording.usage_mut()[position]["rawusage"] = json!("lots");
-    let bad = recording.usage()[position].clone();
     let server = ReplayServer::start(recording, Options::default()).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let said = run(&mut sync(folder.path(), &server, &last_sync()));
@@ -125,7 +124,6 @@ fn one_malformed_record_is_rejected_with_its_position_and_the_rest_is_written() 
         "{}",
         said.out
     );
-    let _ = bad;
 }
 
 #[test]
@@ -139,7 +137,7 @@ fn usage_that_cloudstack_fails_on_is_named_and_the_rest_is_written() {
     let server = ReplayServer::start(recording, options).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let mut command = sync(folder.path(), &server, &last_sync());
-    let said = run(command.args(["--attempts", "1"]));
+    let said = run(&mut command);
     assert_eq!(said.code, 7, "{}{}", said.out, said.err);
     assert!(said.out.contains("incomplete"), "{}", said.out);
     let clean = tempfile::tempdir().unwrap();
