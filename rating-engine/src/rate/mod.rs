@@ -5,6 +5,7 @@ mod coverage;
 mod digest;
 mod discount;
 mod lines;
+mod names;
 mod parts;
 mod rating;
 mod uncertainty;
