@@ -8,6 +8,7 @@ mod lines;
 mod names;
 mod parts;
 mod rating;
+mod records_only;
 mod uncertainty;
 
 pub(crate) use coverage::hours;
