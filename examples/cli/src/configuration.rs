@@ -47,7 +47,7 @@ pub(crate) enum Method {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "CloudStack")]
 pub(crate) struct ConnectionArgs {
-    /// The API's URL, such as <https://cloud.example.com/client/api>.
+    /// The API's URL, such as `https://cloud.example.com/client/api`.
     #[arg(long, env = "CLOUDSTACK_ENDPOINT", value_name = "URL")]
     endpoint: Option<String>,
     /// The API key.

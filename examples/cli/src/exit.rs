@@ -56,3 +56,37 @@ Exit codes:
   5  CloudStack could not be reached, or refused
   6  the database failed
   7  the result was written, but something was rejected, unpriced or held";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn help_and_readme_say_the_same_of_every_code() {
+        let exits = [
+            Exit::Success,
+            Exit::Failed,
+            Exit::Usage,
+            Exit::Nothing,
+            Exit::Configuration,
+            Exit::CloudStack,
+            Exit::Store,
+            Exit::Refused,
+        ];
+        let readme = include_str!("../README.md");
+        for (number, exit) in (0..).zip(exits) {
+            assert_eq!(exit.code(), number);
+            let start = format!("  {number}  ");
+            let line = HELP.lines().find_map(|line| line.strip_prefix(&start));
+            let meaning = line.expect("every code is in the help");
+            let meaning = meaning.replace(
+                "failed (a file, a full disk, …)",
+                "failed: a file, a full disk, …",
+            );
+            assert!(
+                readme.contains(&format!("| {number} | {meaning} |")),
+                "{meaning}"
+            );
+        }
+    }
+}

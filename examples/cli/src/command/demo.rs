@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 use cloudstack_usage_store::SyncOptions;
-use csbill_replay::{Fault, Options, Recording, ReplayServer};
+use csbill_replay::{Fault, LoggedRequest, Options, Recording, ReplayServer};
 use rating_engine::Bill;
 use report_export::{Csv, GroupBy, View, findings, lines, summary};
 use serde_json::json;
@@ -59,7 +59,7 @@ impl DemoArgs {
             database: self.out.join("csbill.sqlite"),
             cloud: cloudstack_usage::store::DEFAULT_CLOUD.to_owned(),
         };
-        let (syncs, records) = sync_recording(&data, &database)?;
+        let synced = sync_recording(&data, &database)?;
         let progress = Progress::new("rating");
         let bill = rating::rate(&book, period, &mut Input::database(&database)?)?;
         progress.say("writing".to_owned());
@@ -67,8 +67,10 @@ impl DemoArgs {
         drop(progress);
         let text = if json {
             output::json_text(&json!({
-                "syncs": syncs,
-                "usage_records": records,
+                "syncs": synced.syncs,
+                "requests": synced.requests,
+                "retried": synced.retried,
+                "usage_records": synced.records,
                 "total": { "amount": bill.total.amount(), "currency": bill.currency.code() },
                 "statements": bill.statements.iter().map(|statement| json!({
                     "path": statement.path,
@@ -78,7 +80,10 @@ impl DemoArgs {
                 "files": files,
             }))?
         } else {
-            let mut text = format!("{syncs} syncs, {records} usage records\n\n");
+            let mut text = format!(
+                "{} syncs over HTTP: {} requests, {} of them tried again (429, 503), {} usage records\n\n",
+                synced.syncs, synced.requests, synced.retried, synced.records
+            );
             text.push_str(&table::overview(&bill)?);
             text.push_str("\nFiles\n");
             for file in &files {
@@ -92,9 +97,18 @@ impl DemoArgs {
     }
 }
 
+/// What it took to get everything.
+struct Synced {
+    syncs: usize,
+    requests: usize,
+    /// Requests that were answered with 429 or 503.
+    retried: usize,
+    records: u64,
+}
+
 /// Syncs once per recorded sync into a new database, through two faults that every
-/// CloudStack shows now and then. Gives the number of syncs and of records.
-fn sync_recording(data: &Path, database: &DatabaseArgs) -> Result<(usize, u64), Failure> {
+/// CloudStack shows now and then.
+fn sync_recording(data: &Path, database: &DatabaseArgs) -> Result<Synced, Failure> {
     let recording = Recording::load(data, "usage-daily")?;
     let times = recording.sync_times();
     if times.is_empty() {
@@ -136,7 +150,14 @@ fn sync_recording(data: &Path, database: &DatabaseArgs) -> Result<(usize, u64), 
         .usage
         .new;
     }
-    Ok((times.len(), records))
+    let requests = server.requests();
+    let failed = |request: &&LoggedRequest| [429, 503].contains(&request.status);
+    Ok(Synced {
+        syncs: times.len(),
+        requests: requests.len(),
+        retried: requests.iter().filter(failed).count(),
+        records,
+    })
 }
 
 /// Lines and workbook of each statement, and the whole bill. Gives the files written.

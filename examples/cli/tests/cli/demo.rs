@@ -40,6 +40,7 @@ fn the_demo_writes_a_bill_that_adds_up() {
     let out = folder.path().join("out");
     let total = cents(answer["total"]["amount"].as_str().unwrap());
     assert!(total > 0);
+    assert_eq!(answer["retried"], 2, "a 429 and a 503 on the way");
     let statements = answer["statements"].as_array().unwrap();
     let sum: i64 = statements
         .iter()

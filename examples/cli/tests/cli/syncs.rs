@@ -153,3 +153,31 @@ fn usage_that_cloudstack_fails_on_is_named_and_the_rest_is_written() {
         said.out
     );
 }
+
+#[test]
+fn usage_is_fetched_again_from_a_date_that_is_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = server(Options::default());
+    let first = good_json(&mut sync(folder.path(), &server, &last_sync()));
+    let records = first["usage"]["new"].as_u64().unwrap();
+    let again = good_json(&mut sync(folder.path(), &server, &last_sync()));
+    let read_again = again["usage"]["unchanged"].as_u64().unwrap();
+    assert!(0 < read_again && read_again < records);
+    let start = &first["range"]["start"].as_str().unwrap()[..10];
+    let mut command = sync(folder.path(), &server, &last_sync());
+    let whole = good_json(command.args(["--from", start]));
+    assert_eq!(whole["usage"]["unchanged"], json!(records));
+    assert_eq!(whole["changed"], json!(false));
+}
+
+#[test]
+fn a_sync_may_not_go_back_in_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = server(Options::default());
+    good(&mut sync(folder.path(), &server, &last_sync()));
+    let before = dump(&folder.path().join("csbill.sqlite"));
+    let first = daily().sync_times()[0].to_rfc3339();
+    let said = run(&mut sync(folder.path(), &server, &first));
+    assert_eq!(said.code, 6, "{}{}", said.out, said.err);
+    assert_eq!(dump(&folder.path().join("csbill.sqlite")), before);
+}
