@@ -113,6 +113,16 @@ fn the_database_and_the_files_give_the_same_bill() {
             .arg(book()),
     );
     assert_eq!(full, stored);
+    // and so are its instants, the end excluded
+    let instant = |name: &str| stored["period"][name].as_str().unwrap();
+    let instants = ["--from", instant("start"), "--to", instant("end")];
+    let mut command = csbill(folder.path());
+    command
+        .args(["report", "bill"])
+        .args(instants)
+        .arg("--book")
+        .arg(book());
+    assert_eq!(good_json(&mut command), stored);
 
     // a line explains itself
     let key = statement["lines"][0]["key"].as_str().unwrap();
