@@ -106,27 +106,24 @@ fn apply(price: &Price, parts: &mut [Part], members: &[usize]) {
         .map(|part| &part.quantity)
         .sum();
     let free = price.free.map_or_else(Exact::zero, Exact::from_decimal);
+    let billable = |quantity: &Exact| (quantity.clone() - free.clone()).max(Exact::zero());
+    let all = billable(&total);
     let mut so_far = Exact::zero();
+    let mut paid = Exact::zero();
     for &index in members {
         let Some(part) = parts.get_mut(index) else {
             continue;
         };
-        let next = so_far.clone() + part.quantity.clone();
-        let billable = |quantity: &Exact| (quantity.clone() - free.clone()).max(Exact::zero());
-        let amount = match &price.kind {
+        so_far = so_far + part.quantity.clone();
+        // what is due at zero falls to the first part, since nothing is paid before it
+        let due = match &price.kind {
             // all units at the price of the total's tier: each part has its share
-            PriceKind::Volume(tiers) => {
-                let all = billable(&total);
-                let before = share(tiers, &all, &billable(&so_far));
-                share(tiers, &all, &billable(&next)) - before
-            }
-            // the first part also pays what is due at zero
-            kind if so_far.is_zero() => cost(kind, &billable(&next)),
-            kind => cost(kind, &billable(&next)) - cost(kind, &billable(&so_far)),
+            PriceKind::Volume(tiers) if !all.is_zero() => share(tiers, &all, &billable(&so_far)),
+            kind => cost(kind, &billable(&so_far)),
         };
-        part.list = amount.clone();
-        part.net = amount;
-        so_far = next;
+        part.list = due.clone() - paid;
+        part.net = part.list.clone();
+        paid = due;
     }
 }
 
@@ -143,8 +140,18 @@ pub(crate) fn cost(kind: &PriceKind, quantity: &Exact) -> Exact {
             Exact::from(started) * Exact::from_decimal(*amount)
         }
         PriceKind::Graduated(tiers) => graduated(tiers, quantity),
-        PriceKind::Volume(tiers) => share(tiers, quantity, quantity),
+        PriceKind::Volume(tiers) => tier_of(tiers, quantity).map_or_else(Exact::zero, |tier| {
+            quantity.clone() * Exact::from_decimal(tier.amount) + Exact::from_decimal(tier.flat)
+        }),
     }
+}
+
+/// The tier that a total falls in.
+fn tier_of<'t>(tiers: &'t [Tier], total: &Exact) -> Option<&'t Tier> {
+    tiers.iter().find(|tier| {
+        tier.up_to
+            .is_none_or(|bound| *total <= Exact::from_decimal(bound))
+    })
 }
 
 /// Each unit at the price of its tier; upper bounds belong to the tier.
@@ -171,22 +178,12 @@ fn graduated(tiers: &[Tier], quantity: &Exact) -> Exact {
 
 /// The cost of the first `quantity` of `total` units, all at the price of the total's tier.
 fn share(tiers: &[Tier], total: &Exact, quantity: &Exact) -> Exact {
-    let within = |tier: &&Tier| {
-        tier.up_to
-            .is_none_or(|bound| *total <= Exact::from_decimal(bound))
-    };
-    let Some(tier) = tiers.iter().find(within) else {
+    let Some(tier) = tier_of(tiers, total) else {
         return Exact::zero();
     };
-    let units = quantity.clone() * Exact::from_decimal(tier.amount);
-    let flat = Exact::from_decimal(tier.flat);
-    if total.is_zero() {
-        return units;
-    }
-    units
-        + (flat * quantity.clone())
-            .checked_div(total)
-            .unwrap_or_else(Exact::zero)
+    let flat = Exact::from_decimal(tier.flat) * quantity.clone();
+    quantity.clone() * Exact::from_decimal(tier.amount)
+        + flat.checked_div(total).unwrap_or_else(Exact::zero)
 }
 
 /// The price of a unit in the first tier, for values of findings.

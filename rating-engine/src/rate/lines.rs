@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use cloudstack_usage::{DomainId, Holder, Inventory, Moment, Period, ResourceId, Tag, VmId};
 
 use super::parts::{Part, Timeline, instant, resource_kind};
-use crate::allocate::allocate;
+use crate::allocate::allocate_grouped;
 use crate::book::model::{DiscountAmount, Per, Price, PriceKind, Target};
 use crate::exact::Exact;
 use crate::money::Money;
@@ -103,7 +103,11 @@ fn statement(
     let places = currency.minor_digits();
     let nets: Vec<Exact> = lines.iter().map(|line| line.net.clone()).collect();
     let minors = match plan.book.rounding_point {
-        RoundingPoint::Total => allocate(&exact.round(places, mode), &nets, places),
+        RoundingPoint::Total => {
+            let groups: Vec<[String; LEVELS]> = lines.iter().map(levels).collect();
+            let groups: Vec<&[String]> = groups.iter().map(<[String; LEVELS]>::as_slice).collect();
+            allocate_grouped(&exact.round(places, mode), &nets, &groups, places)
+        }
         RoundingPoint::LineFirst => nets.iter().map(|net| net.round(places, mode)).collect(),
     };
     let mut total = num_bigint::BigInt::from(0);
@@ -122,6 +126,19 @@ fn statement(
         total: Money::from_minor(total, currency),
         exact,
     }
+}
+
+/// How many groups a line lies in.
+const LEVELS: usize = 4;
+
+/// The groups that a line lies in, from the outermost: what people add up on a statement.
+fn levels(line: &LineItem) -> [String; LEVELS] {
+    [
+        line.domain.to_string(),
+        format!("{:?}", line.holder),
+        format!("{:?}", line.cost_centre),
+        format!("{:?}", line.vm),
+    ]
 }
 
 /// The order in which people look for lines.
