@@ -23,19 +23,19 @@ mod tiers;
 use serde_json::Value;
 
 /// A case as the file has it.
-pub struct Case {
-    pub id: String,
-    pub expected: Vec<String>,
+pub(crate) struct Case {
+    pub(crate) id: String,
+    pub(crate) expected: Vec<String>,
 }
 
 impl Case {
     /// The expected value at this place.
-    pub fn value(&self, index: usize) -> &str {
+    pub(crate) fn value(&self, index: usize) -> &str {
         &self.expected[index]
     }
 
     /// Compares amounts with all expected values, as numbers and in their order.
-    pub fn expect(&self, found: &[String]) {
+    pub(crate) fn expect(&self, found: &[String]) {
         assert_eq!(found.len(), self.expected.len(), "{}: {found:?}", self.id);
         for (found, expected) in found.iter().zip(&self.expected) {
             assert_eq!(
@@ -48,7 +48,7 @@ impl Case {
     }
 
     /// Compares one exact number, rounded half away from zero to the expected value's places.
-    pub fn expect_shown(&self, index: usize, found: &rating_engine::Exact) {
+    pub(crate) fn expect_shown(&self, index: usize, found: &rating_engine::Exact) {
         let expected = self.value(index);
         let places = expected.split_once('.').map_or(0, |(_, part)| part.len());
         let shown = support::decimal(found, u32::try_from(places).unwrap());

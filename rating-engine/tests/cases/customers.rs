@@ -22,7 +22,7 @@ fn offering(id: &str, storage_tags: &str) -> Offering {
     }
 }
 
-pub fn a_storage_tag_has_its_price(case: &Case) {
+pub(crate) fn a_storage_tag_has_its_price(case: &Case) {
     let book = book(
         &(price("gold", "disk", "0.03", "storage_tag = \"SSD_gold\"")
             + &price("disk", "disk", "0.01", "")),
@@ -36,7 +36,7 @@ pub fn a_storage_tag_has_its_price(case: &Case) {
 }
 
 /// The API writes an id as a number or as text; both are the book's text.
-pub fn numbers_and_texts_match(case: &Case) {
+pub(crate) fn numbers_and_texts_match(case: &Case) {
     assert_eq!(case.value(0), "match");
     let book =
         book(&(price("one", "disk", "1", "offering = \"1\"") + &price("disk", "disk", "5", "")));
@@ -56,7 +56,7 @@ pub fn numbers_and_texts_match(case: &Case) {
     }
 }
 
-pub fn a_customers_own_price(case: &Case) {
+pub(crate) fn a_customers_own_price(case: &Case) {
     let rows = price("all", "vm", "175", "")
         + &price("x", "vm", "150", "scope = { domain = \"ROOT/acme\" }");
     let book = book(&rows);
@@ -74,7 +74,7 @@ pub fn a_customers_own_price(case: &Case) {
     case.expect(&found);
 }
 
-pub fn a_record_across_a_price_change(case: &Case) {
+pub(crate) fn a_record_across_a_price_change(case: &Case) {
     let hourly =
         |id: &str, amount: &str, more: &str| price(id, "vm", amount, more).replace("month", "hour");
     let rows = hourly("old", "10", "until = \"2026-09-09T10:30:00\"")
@@ -102,7 +102,7 @@ fn slugs(rows: &str) -> Vec<(String, String)> {
         .collect()
 }
 
-pub fn inclusive_ends_that_overlap(case: &Case) {
+pub(crate) fn inclusive_ends_that_overlap(case: &Case) {
     let rows = price("a", "vm", "1", "until = \"2019-11-01\"")
         + &price(
             "b",
@@ -117,7 +117,7 @@ pub fn inclusive_ends_that_overlap(case: &Case) {
     book(&rows.replace("from = \"2019-11-01\"", "from = \"2019-11-02\""));
 }
 
-pub fn two_equal_rules_are_refused(case: &Case) {
+pub(crate) fn two_equal_rules_are_refused(case: &Case) {
     let rows = price("first", "vm", "1", "scope = { project = \"web\" }")
         + &price("second", "vm", "2", "scope = { project = \"web\" }");
     let found = slugs(&rows);
@@ -129,7 +129,7 @@ pub fn two_equal_rules_are_refused(case: &Case) {
     );
 }
 
-pub fn unit_price_times_quantity_is_the_cost(case: &Case) {
+pub(crate) fn unit_price_times_quantity_is_the_cost(case: &Case) {
     assert_eq!(case.value(0), "equal");
     let rows = price("cpu", "cpu", "10.07", "")
         + &price("ram", "ram", "3.33", "")

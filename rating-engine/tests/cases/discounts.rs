@@ -24,7 +24,7 @@ fn net(amount: &str, discounts: &str) -> String {
     rate("", amount, discounts).total.amount()
 }
 
-pub fn a_third_of_a_unit_of_ten(case: &Case) {
+pub(crate) fn a_third_of_a_unit_of_ten(case: &Case) {
     // a fixed amount of ten for ten of thirty days takes a third
     let fixed = discount(
         "d",
@@ -35,7 +35,7 @@ pub fn a_third_of_a_unit_of_ten(case: &Case) {
     case.expect(&[bill.total.amount()]);
 }
 
-pub fn percentages_multiply_in_one_scope(case: &Case) {
+pub(crate) fn percentages_multiply_in_one_scope(case: &Case) {
     let bill = rate(
         "",
         "100.00",
@@ -51,14 +51,14 @@ pub fn percentages_multiply_in_one_scope(case: &Case) {
     case.expect(&[line.amount.amount(), decimal(&taken, 2)]);
 }
 
-pub fn fixed_amounts_add_up(case: &Case) {
+pub(crate) fn fixed_amounts_add_up(case: &Case) {
     case.expect(&[net(
         "100",
         &(discount("a", "amount = 15") + &discount("b", "amount = 25")),
     )]);
 }
 
-pub fn percent_comes_before_fixed(case: &Case) {
+pub(crate) fn percent_comes_before_fixed(case: &Case) {
     let (percent, fixed) = (discount("p", "percent = 10"), discount("f", "amount = 50"));
     case.expect(&[net("100", &(percent.clone() + &fixed))]);
     assert_eq!(net("100", &(fixed + &percent)), case.value(0));
@@ -72,7 +72,7 @@ pub fn percent_comes_before_fixed(case: &Case) {
     );
 }
 
-pub fn free_units_go_in_time_order(case: &Case) {
+pub(crate) fn free_units_go_in_time_order(case: &Case) {
     let book = book(
         "[[price]]\nid = \"io\"\nmeter = \"disk_read_ops\"\nunit = \"each\"\namount = 1\nfree = 500\n",
     );
@@ -94,7 +94,7 @@ pub fn free_units_go_in_time_order(case: &Case) {
     case.expect(&found);
 }
 
-pub fn percentages_out_of_range(case: &Case) {
+pub(crate) fn percentages_out_of_range(case: &Case) {
     assert_eq!(case.value(0), "error");
     for (fields, slug) in [
         ("", "missing"),
@@ -117,7 +117,7 @@ pub fn percentages_out_of_range(case: &Case) {
     );
 }
 
-pub fn a_window_of_half_a_month(case: &Case) {
+pub(crate) fn a_window_of_half_a_month(case: &Case) {
     let window = "from = \"2026-09-01T00:00:00Z\"\nuntil = \"2026-09-16T00:00:00Z\"";
     case.expect(&[net(
         "45.00",
@@ -125,7 +125,7 @@ pub fn a_window_of_half_a_month(case: &Case) {
     )]);
 }
 
-pub fn an_empty_window(case: &Case) {
+pub(crate) fn an_empty_window(case: &Case) {
     let window = "from = \"2026-09-10T08:00:00Z\"\nuntil = \"2026-09-10T08:00:00Z\"";
     case.expect(&[net(
         "45.00",
@@ -133,7 +133,7 @@ pub fn an_empty_window(case: &Case) {
     )]);
 }
 
-pub fn a_month_after_the_31st(case: &Case) {
+pub(crate) fn a_month_after_the_31st(case: &Case) {
     let book = book(&discount(
         "d",
         "percent = 50\nfrom = \"2026-01-31\"\nduration = \"1 month\"",
@@ -159,21 +159,21 @@ fn stacked(stacking: &str) -> String {
     .amount()
 }
 
-pub fn stacked_by_multiplying(case: &Case) {
+pub(crate) fn stacked_by_multiplying(case: &Case) {
     case.expect(&[stacked("multiply")]);
     // the nearest: 22.50 x .5 + 22.50 x .8
     assert_eq!(stacked("nearest"), "29.25");
 }
 
-pub fn stacked_by_adding(case: &Case) {
+pub(crate) fn stacked_by_adding(case: &Case) {
     case.expect(&[stacked("add-capped")]);
 }
 
-pub fn the_best_of_all(case: &Case) {
+pub(crate) fn the_best_of_all(case: &Case) {
     case.expect(&[stacked("best-of")]);
 }
 
-pub fn a_fixed_amount_spread(case: &Case) {
+pub(crate) fn a_fixed_amount_spread(case: &Case) {
     let mut rows = discount("d", "amount = \"1.00\"");
     let mut cloud = Cloud::new();
     for (index, amount) in ["3.33", "3.33", "3.34"].iter().enumerate() {
@@ -187,7 +187,7 @@ pub fn a_fixed_amount_spread(case: &Case) {
     case.expect(&printed(&cloud.rate(&book, month(&book, "2026-09"))));
 }
 
-pub fn fixed_prorated_or_full(case: &Case) {
+pub(crate) fn fixed_prorated_or_full(case: &Case) {
     let taken = |more: &str| {
         let fixed = discount(
             "d",

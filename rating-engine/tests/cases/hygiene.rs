@@ -1,6 +1,6 @@
 //! Groups I and K: the same usage again, and usage that is not clean.
 
-use cloudstack_usage::{Quantity, Snapshot, parse_usage_record};
+use cloudstack_usage::{Snapshot, parse_usage_record};
 use rating_engine::{Bill, PriceBook};
 use serde_json::{Value, json};
 
@@ -61,7 +61,7 @@ fn without_findings(bill: &Bill) -> Vec<(String, String)> {
         .collect()
 }
 
-pub fn a_batch_loaded_twice(case: &Case) {
+pub(crate) fn a_batch_loaded_twice(case: &Case) {
     let (book, records, snapshots, period) = september();
     let once = rate_json(&book, &records, &snapshots, period);
     let twice = rate_json(
@@ -77,7 +77,7 @@ pub fn a_batch_loaded_twice(case: &Case) {
     assert_eq!(finding(&twice, "duplicate").policy.slug(), "bill_once");
 }
 
-pub fn rating_again_changes_nothing(case: &Case) {
+pub(crate) fn rating_again_changes_nothing(case: &Case) {
     let (book, records, snapshots, period) = september();
     let [first, second] = [(); 2].map(|()| rate_json(&book, &records, &snapshots, period));
     assert_eq!(first.digest, second.digest);
@@ -85,7 +85,7 @@ pub fn rating_again_changes_nothing(case: &Case) {
     case.expect(&[crate::support::decimal(&(second.exact - first.exact), 2)]);
 }
 
-pub fn usage_belongs_to_its_own_time(case: &Case) {
+pub(crate) fn usage_belongs_to_its_own_time(case: &Case) {
     assert_eq!(case.value(0), "closed");
     let book =
         book("[[price]]\nid = \"io\"\nmeter = \"disk_read_ops\"\nunit = \"each\"\namount = 1\n");
@@ -112,7 +112,7 @@ fn same_in_every_order(orders: impl Fn(&[String]) -> Vec<Vec<String>>) {
     }
 }
 
-pub fn any_order_of_records(case: &Case) {
+pub(crate) fn any_order_of_records(case: &Case) {
     assert_eq!(case.value(0), "same");
     same_in_every_order(|records| {
         let reversed = records.iter().rev().cloned().collect();
@@ -123,7 +123,7 @@ pub fn any_order_of_records(case: &Case) {
     });
 }
 
-pub fn sorted_by_anything(case: &Case) {
+pub(crate) fn sorted_by_anything(case: &Case) {
     assert_eq!(case.value(0), "same");
     same_in_every_order(|records| {
         let by = |field: &str| {
@@ -162,22 +162,22 @@ fn seconds(raw: &str) -> String {
     (amount / 1000).to_string()
 }
 
-pub fn hours_snap_to_seconds(case: &Case) {
+pub(crate) fn hours_snap_to_seconds(case: &Case) {
     assert_eq!(seconds("1.3333333730697632"), case.value(0));
     case.expect(&[seconds(&server_hours(4_800_000))]);
 }
 
-pub fn worst_hours_snap_too(case: &Case) {
+pub(crate) fn worst_hours_snap_too(case: &Case) {
     case.expect(&[50_000_001, 86_399_999].map(|millis| seconds(&server_hours(millis))));
 }
 
-pub fn dates_and_usage_agree(case: &Case) {
+pub(crate) fn dates_and_usage_agree(case: &Case) {
     case.expect(&[seconds("0.198085")]);
     let dates = at("2019-08-05T11:58:15Z") - at("2019-08-05T11:46:22Z");
     assert_eq!(dates.num_seconds().to_string(), case.value(0));
 }
 
-pub fn many_copies(case: &Case) {
+pub(crate) fn many_copies(case: &Case) {
     let record = json!({"usagetype": 13, "accountid": "a", "domainid": "d", "virtualmachineid": "m", "offeringid": "o",
         "rawusage": "24", "usage": "24 Hrs", "description": "network offering of a VM", "isdefault": true,
         "startdate": "2026-09-05T00:00:00+0000", "enddate": "2026-09-05T23:59:59+0000"});
@@ -195,7 +195,7 @@ pub fn many_copies(case: &Case) {
     assert_eq!(duplicate.value, Some(rating_engine::Exact::from(111 * 24)));
 }
 
-pub fn a_copied_vm_record(case: &Case) {
+pub(crate) fn a_copied_vm_record(case: &Case) {
     assert_eq!(case.value(0), "once");
     let book = book(&PRICES.replace("meter = \"vm\"", "meter = \"vm\"\nbasis = \"running\""));
     let cloud = Cloud::new().vm("m", 1, 1, "2026-09-05", "2026-09-06");
@@ -210,7 +210,7 @@ pub fn a_copied_vm_record(case: &Case) {
     assert!(findings(&bill).contains(&"duplicate"));
 }
 
-pub fn allocated_and_attached_rows(case: &Case) {
+pub(crate) fn allocated_and_attached_rows(case: &Case) {
     assert_eq!(case.value(0), "once");
     let (book, records, snapshots, period) = september();
     let attached = records
@@ -237,7 +237,7 @@ pub fn allocated_and_attached_rows(case: &Case) {
     );
 }
 
-pub fn a_resize_in_mid_month(case: &Case) {
+pub(crate) fn a_resize_in_mid_month(case: &Case) {
     let book = book(PRICES);
     let cloud = Cloud::new()
         .volume("v", 10 * GIB, None, "2026-08-01", "2026-11-01")
@@ -252,7 +252,7 @@ pub fn a_resize_in_mid_month(case: &Case) {
     assert_eq!(lists, ["0.50", "1.00"]);
 }
 
-pub fn sizes_missing(case: &Case) {
+pub(crate) fn sizes_missing(case: &Case) {
     assert_eq!(case.value(0), "flag");
     let row = |meter: &str| {
         format!("[[price]]\nid = \"{meter}\"\nmeter = \"{meter}\"\namount = 10\nper = \"month\"\n")

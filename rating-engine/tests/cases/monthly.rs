@@ -27,7 +27,7 @@ fn vm_exact(settings: &str, amount: &str, start: &str, end: &str, rated: &str) -
     exact(&vm_bill(settings, amount, start, end, rated), "vm")
 }
 
-pub fn ten_hours_of_a_month_price(case: &Case) {
+pub(crate) fn ten_hours_of_a_month_price(case: &Case) {
     case.expect_shown(
         0,
         &vm_exact("", "400", "2026-09-03 05:00", "2026-09-03 15:00", "2026-09"),
@@ -40,40 +40,40 @@ fn full_month(case: &Case, amount: &str, rated: &str) {
     case.expect(&[line(&bill, "vm").amount.amount()]);
 }
 
-pub fn a_full_month_of_720_hours(case: &Case) {
+pub(crate) fn a_full_month_of_720_hours(case: &Case) {
     full_month(case, "400", "2026-09");
 }
 
-pub fn a_full_month_of_744_hours(case: &Case) {
+pub(crate) fn a_full_month_of_744_hours(case: &Case) {
     full_month(case, "1.00", "2026-10");
 }
 
-pub fn a_full_month_at_29_99(case: &Case) {
+pub(crate) fn a_full_month_at_29_99(case: &Case) {
     full_month(case, "29.99", "2026-08");
 }
 
-pub fn a_tiny_price_times_a_tebibyte(case: &Case) {
+pub(crate) fn a_tiny_price_times_a_tebibyte(case: &Case) {
     let book = book(&disk_price("0.00003"));
     let cloud = Cloud::new().volume("v", 1024 * GIB, None, "2026-01-01", "2026-04-01");
     let bill = cloud.rate(&book, month(&book, "2026-02"));
     assert_eq!(exact(&bill, "disk"), crate::support::number(case.value(0)));
 }
 
-pub fn an_hour_of_a_long_month(case: &Case) {
+pub(crate) fn an_hour_of_a_long_month(case: &Case) {
     case.expect_shown(
         0,
         &vm_exact("", "100", "2026-10-05 03:00", "2026-10-05 04:00", "2026-10"),
     );
 }
 
-pub fn an_hour_of_a_short_month(case: &Case) {
+pub(crate) fn an_hour_of_a_short_month(case: &Case) {
     case.expect_shown(
         0,
         &vm_exact("", "100", "2026-09-05 03:00", "2026-09-05 04:00", "2026-09"),
     );
 }
 
-pub fn an_hour_in_each_month_of_a_year(case: &Case) {
+pub(crate) fn an_hour_in_each_month_of_a_year(case: &Case) {
     let year = |settings: &str, year: &str| -> Exact {
         (1..=12)
             .map(|month| {
@@ -89,11 +89,15 @@ pub fn an_hour_in_each_month_of_a_year(case: &Case) {
             .sum()
     };
     case.expect_shown(0, &year("", "2025"));
-    case.expect_shown(1, &year("", "2024"));
+    // the file's last digit is one too low here: 13270/8091 is 1.64009393152…
+    let leap = year("", "2024");
+    assert_eq!(leap, Exact::ratio(13_270, 8_091).unwrap());
+    let off = leap - crate::support::number(case.value(1));
+    assert!(!off.is_negative() && off < Exact::ratio(1, 1_000_000_000).unwrap());
     case.expect_shown(2, &year("month = \"d30\"", "2025"));
 }
 
-pub fn ten_bytes_of_traffic(case: &Case) {
+pub(crate) fn ten_bytes_of_traffic(case: &Case) {
     let book = book(
         "[[price]]\nid = \"out\"\nmeter = \"traffic_sent\"\nunit = \"GiB\"\namount = \"400\"\n",
     );
@@ -108,7 +112,7 @@ pub fn ten_bytes_of_traffic(case: &Case) {
     );
 }
 
-pub fn ten_operations(case: &Case) {
+pub(crate) fn ten_operations(case: &Case) {
     let book = book(
         "[[price]]\nid = \"io\"\nmeter = \"disk_read_ops\"\nunit = \"each\"\namount = \"400\"\n",
     );
@@ -118,7 +122,7 @@ pub fn ten_operations(case: &Case) {
     case.expect(&[line(&bill, "disk_read_ops").amount.amount()]);
 }
 
-pub fn many_hours_to_seventeen_places(case: &Case) {
+pub(crate) fn many_hours_to_seventeen_places(case: &Case) {
     // from the first of October on, 277 hours
     case.expect_shown(
         0,
@@ -126,7 +130,7 @@ pub fn many_hours_to_seventeen_places(case: &Case) {
     );
 }
 
-pub fn a_gigabyte_month_made_of_a_day(case: &Case) {
+pub(crate) fn a_gigabyte_month_made_of_a_day(case: &Case) {
     let book = book(&disk_price("0.10"));
     let cloud = Cloud::new().volume("v", 31 * GIB, None, "2026-10-11", "2026-10-12");
     let bill = cloud.rate(&book, month(&book, "2026-10"));
@@ -136,7 +140,7 @@ pub fn a_gigabyte_month_made_of_a_day(case: &Case) {
 }
 
 /// Provisioned operations are no meter of CloudStack; gibibytes stand for them.
-pub fn half_a_month_of_a_thousand_units(case: &Case) {
+pub(crate) fn half_a_month_of_a_thousand_units(case: &Case) {
     let book = book(&disk_price("0.10"));
     let cloud = Cloud::new().volume("v", 1000 * GIB, None, "2026-09-01", "2026-09-16");
     case.expect(&[line(&cloud.rate(&book, month(&book, "2026-09")), "disk")
@@ -144,7 +148,7 @@ pub fn half_a_month_of_a_thousand_units(case: &Case) {
         .amount()]);
 }
 
-pub fn gigabyte_hours_under_730(case: &Case) {
+pub(crate) fn gigabyte_hours_under_730(case: &Case) {
     let book = book_with("month = \"h730\"", &disk_price("0.10"));
     let cloud = Cloud::new()
         .volume("a", 30 * GIB, None, "2026-10-01", "2026-10-02")
@@ -158,7 +162,7 @@ pub fn gigabyte_hours_under_730(case: &Case) {
     case.expect(&[decimal(&quantity, 2), bill.total.amount()]);
 }
 
-pub fn civil_months_in_their_zones(case: &Case) {
+pub(crate) fn civil_months_in_their_zones(case: &Case) {
     let zones = [
         ("America/New_York", "2026-03"),
         ("America/New_York", "2026-11"),
@@ -186,7 +190,7 @@ pub fn civil_months_in_their_zones(case: &Case) {
     case.expect(&hours);
 }
 
-pub fn a_long_month_under_730(case: &Case) {
+pub(crate) fn a_long_month_under_730(case: &Case) {
     let bill = vm_bill(
         "month = \"h730\"",
         "73.00",
@@ -197,7 +201,7 @@ pub fn a_long_month_under_730(case: &Case) {
     case.expect(&[bill.total.amount()]);
 }
 
-pub fn a_cap_of_672_hours(case: &Case) {
+pub(crate) fn a_cap_of_672_hours(case: &Case) {
     let capped = vm_bill(
         "month = \"cap672\"",
         "67.20",
@@ -223,7 +227,7 @@ pub fn a_cap_of_672_hours(case: &Case) {
     );
 }
 
-pub fn day_by_day_is_the_same_as_at_once(case: &Case) {
+pub(crate) fn day_by_day_is_the_same_as_at_once(case: &Case) {
     let book = book(&vm_price("30.00", "month"));
     let cloud = Cloud::new().vm("m", 1, 1, "2026-03-01", "2026-06-01");
     let days: Exact = (1..=30)
@@ -238,7 +242,7 @@ pub fn day_by_day_is_the_same_as_at_once(case: &Case) {
     case.expect(&[decimal(&days, 2), once.total.amount()]);
 }
 
-pub fn a_window_across_a_month_end(case: &Case) {
+pub(crate) fn a_window_across_a_month_end(case: &Case) {
     let book = book(&vm_price("31.00", "month"));
     let window = between("2026-01-31", "2026-02-02");
     let cloud = Cloud::new().vm("m", 1, 1, "2026-01-31", "2026-02-02");

@@ -53,7 +53,7 @@ fn negative(amount: &str, mode: RoundingMode) -> String {
     Money::round(&number(amount), Currency::from_code("JPY").unwrap(), mode).amount()
 }
 
-pub fn ties_both_ways(case: &Case) {
+pub(crate) fn ties_both_ways(case: &Case) {
     case.expect(&[
         yen("61.5", false),
         yen("61.5", true),
@@ -64,7 +64,7 @@ pub fn ties_both_ways(case: &Case) {
     ]);
 }
 
-pub fn yen_have_no_places(case: &Case) {
+pub(crate) fn yen_have_no_places(case: &Case) {
     case.expect(&[
         yen("0.5", false),
         yen("1000.5", false),
@@ -73,7 +73,7 @@ pub fn yen_have_no_places(case: &Case) {
 }
 
 /// There is no currency of six places in a book; amounts can be shown with any number.
-pub fn a_custom_number_of_places(case: &Case) {
+pub(crate) fn a_custom_number_of_places(case: &Case) {
     let dollars = lines_of("currency = \"USD\"", &["1.235"]);
     let exact = lines_of("currency = \"USD\"", &["1.2345678"]).exact;
     case.expect(&[
@@ -84,7 +84,7 @@ pub fn a_custom_number_of_places(case: &Case) {
 
 /// A book does not round quantities; the same numbers through its blocks (up) and through
 /// the rounding of amounts (nearest; half a unit less is down).
-pub fn quantities_rounded_first(case: &Case) {
+pub(crate) fn quantities_rounded_first(case: &Case) {
     let quantity = number("123.456");
     let nearest = |of: &Exact, hundreds: bool, places: u32| {
         let hundred = Exact::from(100);
@@ -119,7 +119,7 @@ pub fn quantities_rounded_first(case: &Case) {
     ]);
 }
 
-pub fn equal_remainders_go_to_the_first_line(case: &Case) {
+pub(crate) fn equal_remainders_go_to_the_first_line(case: &Case) {
     let bill = lines_of("", &["1.144", "2.144"]);
     let mut found = vec![bill.total.amount()];
     found.extend(printed(&bill));
@@ -129,7 +129,7 @@ pub fn equal_remainders_go_to_the_first_line(case: &Case) {
     assert_eq!(printed(&other), ["2.15", "1.14"]);
 }
 
-pub fn two_half_cents(case: &Case) {
+pub(crate) fn two_half_cents(case: &Case) {
     let amounts = ["0.055", "0.055"];
     let by_line = lines_of("rounding_point = \"line-first\"", &amounts);
     case.expect(&[
@@ -138,7 +138,7 @@ pub fn two_half_cents(case: &Case) {
     ]);
 }
 
-pub fn three_equal_shares(case: &Case) {
+pub(crate) fn three_equal_shares(case: &Case) {
     // a third of the month each
     let bill = shared("", "100", 10, &[1, 1, 1]);
     assert_eq!(bill.total.amount(), "100.00");
@@ -146,7 +146,7 @@ pub fn three_equal_shares(case: &Case) {
 }
 
 /// A thousandth of the lines, each a thousand times as much.
-pub fn many_lines_below_a_cent(case: &Case) {
+pub(crate) fn many_lines_below_a_cent(case: &Case) {
     let book = book_with(
         "",
         "[[price]]\nid = \"vm\"\nmeter = \"vm\"\namount = \"0.001\"\nper = \"once\"\n",
@@ -162,7 +162,7 @@ pub fn many_lines_below_a_cent(case: &Case) {
     case.expect(&[bill.total.amount()]);
 }
 
-pub fn a_unit_price_with_many_places(case: &Case) {
+pub(crate) fn a_unit_price_with_many_places(case: &Case) {
     let bill = lines_of("", &["19.6451612903"]);
     case.expect(&[bill.total.amount()]);
     assert!(
@@ -173,7 +173,7 @@ pub fn a_unit_price_with_many_places(case: &Case) {
 }
 
 /// Money only ever comes from an explicit rounding, and the exact amount stays beside it.
-pub fn an_amount_below_the_minor_unit(case: &Case) {
+pub(crate) fn an_amount_below_the_minor_unit(case: &Case) {
     assert_eq!(case.value(0), "error");
     let bill = lines_of("currency = \"USD\"", &["1.001"]);
     assert_eq!(
@@ -182,14 +182,14 @@ pub fn an_amount_below_the_minor_unit(case: &Case) {
     );
 }
 
-pub fn a_zero_weight_gets_nothing(case: &Case) {
+pub(crate) fn a_zero_weight_gets_nothing(case: &Case) {
     case.expect(&printed(&lines_of(
         "currency = \"JPY\"",
         &["0", "3.5", "3.5"],
     )));
 }
 
-pub fn five_yen_over_three(case: &Case) {
+pub(crate) fn five_yen_over_three(case: &Case) {
     case.expect(&cpu_lines(&shared(
         "currency = \"JPY\"",
         "5",
@@ -198,22 +198,22 @@ pub fn five_yen_over_three(case: &Case) {
     )));
 }
 
-pub fn weights_one_two_three(case: &Case) {
+pub(crate) fn weights_one_two_three(case: &Case) {
     // a sixth of the month, six vCPUs
     case.expect(&cpu_lines(&shared("", "100", 5, &[1, 2, 3])));
 }
 
-pub fn tiny_weights(case: &Case) {
+pub(crate) fn tiny_weights(case: &Case) {
     case.expect(&cpu_lines(&shared("", "1.00", 10, &[1, 2])));
 }
 
-pub fn weights_ten_and_five(case: &Case) {
+pub(crate) fn weights_ten_and_five(case: &Case) {
     let mut found = cpu_lines(&shared("", "5.00", 10, &[2, 1]));
     found.extend(cpu_lines(&shared("", "6.00", 10, &[2, 1])));
     case.expect(&found);
 }
 
-pub fn lines_add_up_to_the_total(case: &Case) {
+pub(crate) fn lines_add_up_to_the_total(case: &Case) {
     assert_eq!(case.value(0), "equal");
     for settings in [
         "",

@@ -63,7 +63,7 @@ fn tiers(mode: &str, steps: &[(&str, &str, &str)]) -> String {
     format!("tier_mode = \"{mode}\"\ntiers = [{}]", steps.join(", "))
 }
 
-pub fn fractional_bounds(case: &Case) {
+pub(crate) fn fractional_bounds(case: &Case) {
     let fields = tiers(
         "graduated",
         &[("0.1", "10", "0"), ("1", "5", "0"), ("", "2", "0")],
@@ -82,7 +82,7 @@ pub fn fractional_bounds(case: &Case) {
 }
 
 /// A tier that begins at 100 is one that ends just below it: in bytes of a TB, one byte.
-pub fn nothing_falls_between_tiers(case: &Case) {
+pub(crate) fn nothing_falls_between_tiers(case: &Case) {
     let fields = tiers("volume", &[("99.999999999999", "1", "0"), ("", "0.5", "0")]);
     let book = book(&format!(
         "[[price]]\nid = \"out\"\nmeter = \"traffic_sent\"\nunit = \"TB\"\n{fields}\n"
@@ -97,7 +97,7 @@ pub fn nothing_falls_between_tiers(case: &Case) {
     assert_eq!(cost(100_000_000_000_000), Exact::from(50));
 }
 
-pub fn volume_prices_may_fall(case: &Case) {
+pub(crate) fn volume_prices_may_fall(case: &Case) {
     let fields = tiers(
         "volume",
         &[("5", "7", "0"), ("10", "6.5", "0"), ("", "6", "0")],
@@ -105,7 +105,7 @@ pub fn volume_prices_may_fall(case: &Case) {
     case.expect(&costs(&fields, &[1, 5, 6, 20, 25]));
 }
 
-pub fn five_tiers(case: &Case) {
+pub(crate) fn five_tiers(case: &Case) {
     let steps = [
         ("5", "5", "0"),
         ("10", "4", "0"),
@@ -118,7 +118,7 @@ pub fn five_tiers(case: &Case) {
     case.expect(&found);
 }
 
-pub fn flat_and_unit_tiers(case: &Case) {
+pub(crate) fn flat_and_unit_tiers(case: &Case) {
     let fields = tiers(
         "volume",
         &[
@@ -131,7 +131,7 @@ pub fn flat_and_unit_tiers(case: &Case) {
     case.expect(&costs(&fields, &[0, 3, 5, 14, 15, 16, 100]));
 }
 
-pub fn graduated_and_volume(case: &Case) {
+pub(crate) fn graduated_and_volume(case: &Case) {
     let steps = [("10", "1.5", "0"), ("110", "1.0", "0"), ("", "0.5", "0")];
     case.expect(&[
         cost(&tiers("graduated", &steps), 111),
@@ -141,18 +141,18 @@ pub fn graduated_and_volume(case: &Case) {
 
 /// Blocks within tiers have no word in a book. Free units split the quantity all the same:
 /// 10 blocks of 100 for the first thousand, then started blocks of 1000 of what is beyond.
-pub fn blocks_in_tiers(case: &Case) {
+pub(crate) fn blocks_in_tiers(case: &Case) {
     let first = number(&cost("block = 100\namount = 1", 1000));
     let beyond = cost("block = 1000\namount = 1\nfree = 1000", 5325);
     let sum = first + number(&beyond);
     case.expect(&[decimal(&sum, 2)]);
 }
 
-pub fn one_tier_of_blocks(case: &Case) {
+pub(crate) fn one_tier_of_blocks(case: &Case) {
     case.expect(&[cost("block = 100\namount = 1", 2000)]);
 }
 
-pub fn tiers_by_their_first_unit(case: &Case) {
+pub(crate) fn tiers_by_their_first_unit(case: &Case) {
     let steps = [("100", "1", "0"), ("200", "0.5", "0"), ("", "0.25", "0")];
     case.expect(&[
         cost(&tiers("graduated", &steps), 150),
@@ -160,30 +160,30 @@ pub fn tiers_by_their_first_unit(case: &Case) {
     ]);
 }
 
-pub fn started_packages(case: &Case) {
+pub(crate) fn started_packages(case: &Case) {
     case.expect(&costs("block = 10\namount = 15", &[0, 1, 9, 10, 11]));
 }
 
-pub fn packages_after_free_units(case: &Case) {
+pub(crate) fn packages_after_free_units(case: &Case) {
     let found =
         [0, 10, 200].map(|free| cost(&format!("block = 10\namount = 100\nfree = {free}"), 121));
     case.expect(&found);
 }
 
-pub fn a_free_hundred(case: &Case) {
+pub(crate) fn a_free_hundred(case: &Case) {
     case.expect(&costs(
         "block = 100\namount = 5\nfree = 100",
         &[100, 101, 200, 201],
     ));
 }
 
-pub fn packages_of_twenty(case: &Case) {
+pub(crate) fn packages_of_twenty(case: &Case) {
     case.expect(&[cost("block = 20\namount = 5", 45)]);
 }
 
 /// Rated measurement by measurement it would be 7; over the period all four are in the
 /// second tier.
-pub fn tiers_add_up_over_the_period(case: &Case) {
+pub(crate) fn tiers_add_up_over_the_period(case: &Case) {
     let volume = tiers("volume", &[("2", "1", "0"), ("", "2", "0")]);
     let measured = |amount: u64| number(&cost(&volume, amount));
     let apart = measured(1) + measured(3);
@@ -191,7 +191,7 @@ pub fn tiers_add_up_over_the_period(case: &Case) {
     case.expect(&[decimal(&apart, 2), decimal(&together, 2)]);
 }
 
-pub fn proportional_or_in_blocks(case: &Case) {
+pub(crate) fn proportional_or_in_blocks(case: &Case) {
     let used = 400_000 + 152_960;
     let million = |more: &str| {
         let book = book(&format!(
@@ -206,12 +206,12 @@ pub fn proportional_or_in_blocks(case: &Case) {
     case.expect(&[million(""), million("block = 1\n")]);
 }
 
-pub fn stair_steps(case: &Case) {
+pub(crate) fn stair_steps(case: &Case) {
     let fields = tiers("volume", &[("15", "0", "180"), ("", "0", "250")]);
     case.expect(&costs(&fields, &[15, 999]));
 }
 
-pub fn three_graduated_tiers(case: &Case) {
+pub(crate) fn three_graduated_tiers(case: &Case) {
     let fields = tiers(
         "graduated",
         &[("100", "1", "0"), ("200", "0.5", "0"), ("", "0.1", "0")],
@@ -229,17 +229,17 @@ pub fn three_graduated_tiers(case: &Case) {
     assert_eq!(number(&cost(&calls, 150_000)), Exact::from(107));
 }
 
-pub fn a_volume_table(case: &Case) {
+pub(crate) fn a_volume_table(case: &Case) {
     let fields = tiers("volume", &[("10", "10", "0"), ("", "1", "0")]);
     case.expect(&costs(&fields, &[10, 11]));
 }
 
-pub fn a_plain_unit_price(case: &Case) {
+pub(crate) fn a_plain_unit_price(case: &Case) {
     let bill = counted("amount = 100", &[10]);
     case.expect(&[line(&bill, "disk_read_ops").amount.amount()]);
 }
 
-pub fn repricing_by_volume(case: &Case) {
+pub(crate) fn repricing_by_volume(case: &Case) {
     let fields = tiers("volume", &[("15", "10", "0"), ("", "5", "0")]);
     let (before, after) = (number(&cost(&fields, 15)), number(&cost(&fields, 16)));
     case.expect(&[

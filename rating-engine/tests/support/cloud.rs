@@ -11,86 +11,86 @@ use serde_json::{Map, Value, json};
 use super::{at, rate_json};
 
 type Instant = DateTime<Utc>;
-pub const GIB: u64 = 1 << 30;
+pub(crate) const GIB: u64 = 1 << 30;
 
 /// A value that changes: each from its instant on, the first from the beginning.
-pub type Over<T> = Vec<(Instant, T)>;
+pub(crate) type Over<T> = Vec<(Instant, T)>;
 
 /// The state of everything, over time.
 #[derive(Debug, Clone, Default)]
-pub struct Cloud {
-    pub domains: Vec<Domain>,
-    pub projects: Vec<(String, Over<String>)>,
-    pub accounts: Vec<(String, Over<String>)>,
-    pub vms: Vec<Machine>,
-    pub volumes: Vec<Disk>,
-    pub ips: Vec<Address>,
-    pub counters: Vec<Counter>,
-    pub tags: Vec<Tagging>,
-    pub os_types: Vec<OsType>,
-    pub os_categories: Vec<OsCategory>,
-    pub templates: Vec<Template>,
-    pub zones: Vec<Zone>,
-    pub service_offerings: Vec<Offering>,
-    pub disk_offerings: Vec<Offering>,
+pub(crate) struct Cloud {
+    pub(crate) domains: Vec<Domain>,
+    pub(crate) projects: Vec<(String, Over<String>)>,
+    pub(crate) accounts: Vec<(String, Over<String>)>,
+    pub(crate) vms: Vec<Machine>,
+    pub(crate) volumes: Vec<Disk>,
+    pub(crate) ips: Vec<Address>,
+    pub(crate) counters: Vec<Counter>,
+    pub(crate) tags: Vec<Tagging>,
+    pub(crate) os_types: Vec<OsType>,
+    pub(crate) os_categories: Vec<OsCategory>,
+    pub(crate) templates: Vec<Template>,
+    pub(crate) zones: Vec<Zone>,
+    pub(crate) service_offerings: Vec<Offering>,
+    pub(crate) disk_offerings: Vec<Offering>,
     /// Whether records carry sizes; without, only the lists know them.
-    pub sizes_only_in_lists: bool,
+    pub(crate) sizes_only_in_lists: bool,
 }
 
 /// Who owns something: `project:web` or `account:ops`.
-pub type OwnerName = String;
+pub(crate) type OwnerName = String;
 
 #[derive(Debug, Clone)]
-pub struct Machine {
-    pub id: String,
-    pub owner: Over<OwnerName>,
-    pub size: Over<(u32, u32)>,
-    pub life: Period,
+pub(crate) struct Machine {
+    pub(crate) id: String,
+    pub(crate) owner: Over<OwnerName>,
+    pub(crate) size: Over<(u32, u32)>,
+    pub(crate) life: Period,
     /// Times in its life in which it was stopped.
-    pub stopped: Vec<Period>,
-    pub offering: Option<String>,
-    pub template: Option<String>,
-    pub os_type: Option<String>,
-    pub zone: Option<String>,
+    pub(crate) stopped: Vec<Period>,
+    pub(crate) offering: Option<String>,
+    pub(crate) template: Option<String>,
+    pub(crate) os_type: Option<String>,
+    pub(crate) zone: Option<String>,
 }
 
 #[derive(Debug, Clone)]
-pub struct Disk {
-    pub id: String,
-    pub owner: Over<OwnerName>,
-    pub size: Over<u64>,
-    pub life: Period,
-    pub vm: Option<String>,
-    pub offering: Option<String>,
+pub(crate) struct Disk {
+    pub(crate) id: String,
+    pub(crate) owner: Over<OwnerName>,
+    pub(crate) size: Over<u64>,
+    pub(crate) life: Period,
+    pub(crate) vm: Option<String>,
+    pub(crate) offering: Option<String>,
 }
 
 #[derive(Debug, Clone)]
-pub struct Address {
-    pub id: String,
-    pub owner: Over<OwnerName>,
-    pub life: Period,
+pub(crate) struct Address {
+    pub(crate) id: String,
+    pub(crate) owner: Over<OwnerName>,
+    pub(crate) life: Period,
 }
 
 /// Something counted: a usage type and how much in each window.
 #[derive(Debug, Clone)]
-pub struct Counter {
-    pub usage_type: u32,
-    pub id: String,
-    pub owner: OwnerName,
-    pub amounts: Vec<(Period, u64)>,
+pub(crate) struct Counter {
+    pub(crate) usage_type: u32,
+    pub(crate) id: String,
+    pub(crate) owner: OwnerName,
+    pub(crate) amounts: Vec<(Period, u64)>,
 }
 
 #[derive(Debug, Clone)]
-pub struct Tagging {
-    pub resource_type: &'static str,
-    pub resource: String,
-    pub key: String,
-    pub value: String,
-    pub life: Period,
+pub(crate) struct Tagging {
+    pub(crate) resource_type: &'static str,
+    pub(crate) resource: String,
+    pub(crate) key: String,
+    pub(crate) value: String,
+    pub(crate) life: Period,
 }
 
 /// The value that holds at `instant`.
-pub fn value_at<T>(values: &[(Instant, T)], instant: Instant) -> &T {
+pub(crate) fn value_at<T>(values: &[(Instant, T)], instant: Instant) -> &T {
     let index = values
         .iter()
         .rposition(|(from, _)| *from <= instant)
@@ -99,13 +99,13 @@ pub fn value_at<T>(values: &[(Instant, T)], instant: Instant) -> &T {
 }
 
 /// A value that never changes.
-pub fn fixed<T>(value: T) -> Over<T> {
+pub(crate) fn fixed<T>(value: T) -> Over<T> {
     vec![(Period::always().start(), value)]
 }
 
 impl Cloud {
     /// A domain `acme` below ROOT, with the account `ops` and the project `web`.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut cloud = Self::default();
         cloud.domains.push(domain("ROOT", "ROOT", None));
         cloud
@@ -120,23 +120,23 @@ impl Cloud {
         cloud
     }
 
-    pub fn domain(mut self, id: &str, path: &str, parent: &str) -> Self {
+    pub(crate) fn domain(mut self, id: &str, path: &str, parent: &str) -> Self {
         self.domains.push(domain(id, path, Some(parent)));
         self
     }
 
-    pub fn project(mut self, id: &str, domain: &str) -> Self {
+    pub(crate) fn project(mut self, id: &str, domain: &str) -> Self {
         self.projects
             .push((id.to_owned(), fixed(domain.to_owned())));
         self
     }
 
     /// A VM of the account `ops`.
-    pub fn vm(self, id: &str, cpus: u32, ram_gib: u32, start: &str, end: &str) -> Self {
+    pub(crate) fn vm(self, id: &str, cpus: u32, ram_gib: u32, start: &str, end: &str) -> Self {
         self.vm_of(id, "account:ops", cpus, ram_gib, start, end)
     }
 
-    pub fn vm_of(
+    pub(crate) fn vm_of(
         mut self,
         id: &str,
         owner: &str,
@@ -160,16 +160,23 @@ impl Cloud {
     }
 
     /// Changes the VM that was added last.
-    pub fn with_vm(mut self, change: impl FnOnce(&mut Machine)) -> Self {
+    pub(crate) fn with_vm(mut self, change: impl FnOnce(&mut Machine)) -> Self {
         change(self.vms.last_mut().unwrap());
         self
     }
 
-    pub fn volume(self, id: &str, bytes: u64, vm: Option<&str>, start: &str, end: &str) -> Self {
+    pub(crate) fn volume(
+        self,
+        id: &str,
+        bytes: u64,
+        vm: Option<&str>,
+        start: &str,
+        end: &str,
+    ) -> Self {
         self.volume_of(id, "account:ops", bytes, vm, start, end)
     }
 
-    pub fn volume_of(
+    pub(crate) fn volume_of(
         mut self,
         id: &str,
         owner: &str,
@@ -189,12 +196,12 @@ impl Cloud {
         self
     }
 
-    pub fn with_volume(mut self, change: impl FnOnce(&mut Disk)) -> Self {
+    pub(crate) fn with_volume(mut self, change: impl FnOnce(&mut Disk)) -> Self {
         change(self.volumes.last_mut().unwrap());
         self
     }
 
-    pub fn ip(mut self, id: &str, start: &str, end: &str) -> Self {
+    pub(crate) fn ip(mut self, id: &str, start: &str, end: &str) -> Self {
         self.ips.push(Address {
             id: id.to_owned(),
             owner: fixed("account:ops".to_owned()),
@@ -204,7 +211,7 @@ impl Cloud {
     }
 
     /// Something counted on the days that begin at the given instants.
-    pub fn counted(mut self, usage_type: u32, id: &str, amounts: &[(&str, u64)]) -> Self {
+    pub(crate) fn counted(mut self, usage_type: u32, id: &str, amounts: &[(&str, u64)]) -> Self {
         let day = |text: &str| Period::new(at(text), at(text) + TimeDelta::days(1)).unwrap();
         self.counters.push(Counter {
             usage_type,
@@ -219,7 +226,14 @@ impl Cloud {
     }
 
     /// A tag from one instant to another; of a VM unless `resource` says `Volume:x`.
-    pub fn tag(mut self, resource: &str, key: &str, value: &str, start: &str, end: &str) -> Self {
+    pub(crate) fn tag(
+        mut self,
+        resource: &str,
+        key: &str,
+        value: &str,
+        start: &str,
+        end: &str,
+    ) -> Self {
         let (resource_type, resource) = match resource.split_once(':') {
             Some(("Volume", id)) => ("Volume", id),
             Some(("Project", id)) => ("Project", id),
@@ -285,7 +299,7 @@ impl Cloud {
     }
 
     /// The records of these windows, as JSON objects.
-    pub fn records(&self, windows: &[Period]) -> Vec<String> {
+    pub(crate) fn records(&self, windows: &[Period]) -> Vec<String> {
         let mut records = Vec::new();
         for window in windows {
             for vm in &self.vms {
@@ -372,7 +386,7 @@ impl Cloud {
 
     /// Syncs at the beginning, a minute after every change of a tag, owner or size, and at
     /// the end; each change of a tag is an event of its own time.
-    pub fn snapshots(&self, span: Period) -> Vec<Snapshot> {
+    pub(crate) fn snapshots(&self, span: Period) -> Vec<Snapshot> {
         let mut changes: Vec<Instant> = Vec::new();
         for tag in &self.tags {
             changes.extend([tag.life.start(), tag.life.end()]);
@@ -406,7 +420,7 @@ impl Cloud {
     }
 
     /// What a sync at `sync` sees.
-    pub fn snapshot(&self, sync: Instant) -> Snapshot {
+    pub(crate) fn snapshot(&self, sync: Instant) -> Snapshot {
         let mut snapshot = Snapshot::new(sync).all_complete();
         snapshot.domains.clone_from(&self.domains);
         snapshot.os_types.clone_from(&self.os_types);
@@ -509,12 +523,17 @@ impl Cloud {
     }
 
     /// Rates a period with daily windows, read one day beyond both its ends.
-    pub fn rate(&self, book: &PriceBook, period: Period) -> Bill {
+    pub(crate) fn rate(&self, book: &PriceBook, period: Period) -> Bill {
         self.rate_windows(book, period, &days(period))
     }
 
     /// Rates a period with these windows.
-    pub fn rate_windows(&self, book: &PriceBook, period: Period, windows: &[Period]) -> Bill {
+    pub(crate) fn rate_windows(
+        &self,
+        book: &PriceBook,
+        period: Period,
+        windows: &[Period],
+    ) -> Bill {
         rate_json(
             book,
             &self.records(windows),
@@ -525,7 +544,7 @@ impl Cloud {
 }
 
 /// From the first to the last instant of some windows.
-pub fn span_of(windows: &[Period]) -> Period {
+pub(crate) fn span_of(windows: &[Period]) -> Period {
     windows
         .iter()
         .copied()
@@ -534,12 +553,12 @@ pub fn span_of(windows: &[Period]) -> Period {
 }
 
 /// The windows of whole UTC days that touch a period, and one more on each side.
-pub fn days(period: Period) -> Vec<Period> {
+pub(crate) fn days(period: Period) -> Vec<Period> {
     windows(period, TimeDelta::days(1), TimeDelta::zero())
 }
 
 /// Windows of this length, moved by `offset` from UTC midnight.
-pub fn windows(period: Period, length: TimeDelta, offset: TimeDelta) -> Vec<Period> {
+pub(crate) fn windows(period: Period, length: TimeDelta, offset: TimeDelta) -> Vec<Period> {
     let midnight = (period.start() - TimeDelta::days(1)).with_hour(0).unwrap();
     let midnight = midnight
         .with_minute(0)
@@ -619,7 +638,7 @@ fn domain(id: &str, path: &str, parent: Option<&str>) -> Domain {
 }
 
 /// Milliseconds as the hours that CloudStack prints: six decimals.
-pub fn hours(millis: i64) -> String {
+pub(crate) fn hours(millis: i64) -> String {
     let micros = (i128::from(millis) * 1_000_000 + 1_800_000) / 3_600_000;
     format!("{}.{:06}", micros / 1_000_000, micros % 1_000_000)
 }

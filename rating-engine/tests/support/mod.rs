@@ -2,16 +2,16 @@
 //! API would send them, and the snapshots that syncs would see. Tests rate those.
 #![allow(dead_code, reason = "each test binary uses its part")]
 
-pub mod cloud;
+pub(crate) mod cloud;
 
 use chrono::{DateTime, Utc};
 use cloudstack_usage::{InventoryBuilder, Period, Snapshot, UsageLifetimes, parse_usage_record};
 use rating_engine::{Bill, Exact, LineItem, PriceBook, Rating, RoundingMode};
 
-pub use cloud::Cloud;
+pub(crate) use cloud::Cloud;
 
 /// An instant: `2026-09-01`, `2026-09-01 12:00` or RFC 3339.
-pub fn at(text: &str) -> DateTime<Utc> {
+pub(crate) fn at(text: &str) -> DateTime<Utc> {
     let text = match text.len() {
         10 => format!("{text}T00:00:00Z"),
         16 => format!("{}:00Z", text.replace(' ', "T")),
@@ -22,29 +22,29 @@ pub fn at(text: &str) -> DateTime<Utc> {
 }
 
 /// The period between two such instants.
-pub fn between(start: &str, end: &str) -> Period {
+pub(crate) fn between(start: &str, end: &str) -> Period {
     Period::new(at(start), at(end)).unwrap()
 }
 
 /// A civil month of the book's zone, as `2026-09`.
-pub fn month(book: &PriceBook, month: &str) -> Period {
+pub(crate) fn month(book: &PriceBook, month: &str) -> Period {
     let first: chrono::NaiveDate = format!("{month}-01").parse().unwrap();
     let last = first + chrono::Months::new(1) - chrono::Days::new(1);
     book.civil_period(first, last).unwrap()
 }
 
 /// A book of these rows, with the head that every book needs.
-pub fn book(rows: &str) -> PriceBook {
+pub(crate) fn book(rows: &str) -> PriceBook {
     book_with("", rows)
 }
 
 /// The same with more settings; a setting given here wins over the head's.
-pub fn book_with(settings: &str, rows: &str) -> PriceBook {
+pub(crate) fn book_with(settings: &str, rows: &str) -> PriceBook {
     PriceBook::from_toml(&book_text(settings, rows)).unwrap_or_else(|errors| panic!("{errors}"))
 }
 
 /// The text of such a book.
-pub fn book_text(settings: &str, rows: &str) -> String {
+pub(crate) fn book_text(settings: &str, rows: &str) -> String {
     let head = [
         ("schema", "1"),
         ("name", "\"Test\""),
@@ -65,7 +65,7 @@ pub fn book_text(settings: &str, rows: &str) -> String {
 }
 
 /// Rates records, given as JSON objects of the API, against what the snapshots show.
-pub fn rate_json(
+pub(crate) fn rate_json(
     book: &PriceBook,
     records: &[String],
     snapshots: &[Snapshot],
@@ -95,7 +95,7 @@ pub fn rate_json(
 }
 
 /// What holds for every bill: the parts add up.
-pub fn check(bill: &Bill) {
+pub(crate) fn check(bill: &Bill) {
     let counts = &bill.counts;
     assert_eq!(
         counts.charged + counts.exempt + counts.reference + counts.held,
@@ -115,7 +115,7 @@ pub fn check(bill: &Bill) {
 }
 
 /// All lines of a bill.
-pub fn lines(bill: &Bill) -> Vec<&LineItem> {
+pub(crate) fn lines(bill: &Bill) -> Vec<&LineItem> {
     bill.statements
         .iter()
         .flat_map(|statement| &statement.lines)
@@ -123,7 +123,7 @@ pub fn lines(bill: &Bill) -> Vec<&LineItem> {
 }
 
 /// The lines of an item (`cpu`, `Backup`, …).
-pub fn of<'b>(bill: &'b Bill, item: &str) -> Vec<&'b LineItem> {
+pub(crate) fn of<'b>(bill: &'b Bill, item: &str) -> Vec<&'b LineItem> {
     lines(bill)
         .into_iter()
         .filter(|line| line.item.name() == item)
@@ -131,32 +131,34 @@ pub fn of<'b>(bill: &'b Bill, item: &str) -> Vec<&'b LineItem> {
 }
 
 /// The one line of an item.
-pub fn line<'b>(bill: &'b Bill, item: &str) -> &'b LineItem {
+pub(crate) fn line<'b>(bill: &'b Bill, item: &str) -> &'b LineItem {
     match of(bill, item).as_slice() {
         [line] => line,
         others => panic!("{} lines of {item}", others.len()),
     }
 }
 
-/// Printed amounts, in the order of the lines' keys.
-pub fn printed(bill: &Bill) -> Vec<String> {
+/// Printed amounts, in the order of the lines' keys; without what is included in something
+/// else.
+pub(crate) fn printed(bill: &Bill) -> Vec<String> {
     let mut lines = lines(bill);
+    lines.retain(|line| line.exemption.is_none());
     lines.sort_by(|left, right| left.key.cmp(&right.key));
     lines.iter().map(|line| line.amount.amount()).collect()
 }
 
 /// The exact sum of an item's lines.
-pub fn exact(bill: &Bill, item: &str) -> Exact {
+pub(crate) fn exact(bill: &Bill, item: &str) -> Exact {
     of(bill, item).iter().map(|line| &line.net).sum()
 }
 
 /// Decimal text with `places` places, ties away from zero.
-pub fn decimal(exact: &Exact, places: u32) -> String {
+pub(crate) fn decimal(exact: &Exact, places: u32) -> String {
     exact.to_decimal_string(places, RoundingMode::HalfAway)
 }
 
 /// A decimal text as an exact number.
-pub fn number(text: &str) -> Exact {
+pub(crate) fn number(text: &str) -> Exact {
     let (sign, digits) = text.strip_prefix('-').map_or((1, text), |rest| (-1, rest));
     let (whole, part) = digits.split_once('.').unwrap_or((digits, ""));
     let numerator: i128 = format!("{whole}{part}")
@@ -170,7 +172,7 @@ pub fn number(text: &str) -> Exact {
 }
 
 /// The slugs of a bill's findings.
-pub fn findings(bill: &Bill) -> Vec<&'static str> {
+pub(crate) fn findings(bill: &Bill) -> Vec<&'static str> {
     bill.findings
         .iter()
         .map(|finding| finding.kind.slug())
@@ -178,7 +180,7 @@ pub fn findings(bill: &Bill) -> Vec<&'static str> {
 }
 
 /// The finding of one kind.
-pub fn finding<'b>(bill: &'b Bill, slug: &str) -> &'b rating_engine::Finding {
+pub(crate) fn finding<'b>(bill: &'b Bill, slug: &str) -> &'b rating_engine::Finding {
     bill.findings
         .iter()
         .find(|finding| finding.kind.slug() == slug)
