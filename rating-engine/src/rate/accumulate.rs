@@ -114,7 +114,7 @@ fn apply(price: &Price, parts: &mut [Part], members: &[usize]) {
         let Some(part) = parts.get_mut(index) else {
             continue;
         };
-        so_far = so_far + part.quantity.clone();
+        so_far += part.quantity.clone();
         // what is due at zero falls to the first part, since nothing is paid before it
         let due = match &price.kind {
             // all units at the price of the total's tier: each part has its share

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test binary uses its part")]
 
 pub(crate) mod cloud;
+pub(crate) mod scene;
 
 use chrono::{DateTime, Utc};
 use cloudstack_usage::{InventoryBuilder, Period, Snapshot, UsageLifetimes, parse_usage_record};
