@@ -309,9 +309,14 @@ impl<'p, 'a> LineBuilder<'_, 'p, 'a> {
             format!("{} {}", item.kind(), item.name()),
             price.map(|price| price.id.clone()).unwrap_or_default(),
             key.exemption.clone().unwrap_or_default(),
-            self.discount_ids().join(","),
+            self.discount_ids()
+                .iter()
+                .map(|id| id.replace('\\', "\\\\").replace(',', "\\,"))
+                .collect::<Vec<_>>()
+                .join(","),
         ];
-        fields.map(|field| field.replace('|', "||")).join("|")
+        let plain = |field: String| field.replace('\\', "\\\\").replace('|', "\\|");
+        fields.map(plain).join("|")
     }
 
     fn discount_ids(&self) -> Vec<String> {

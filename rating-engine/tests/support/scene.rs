@@ -32,7 +32,7 @@ const OWNERS: &[&str] = &[
 ];
 
 /// A cloud around a month, the windows that its usage comes in, and the rows of a book.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Scene {
     pub(crate) zone: &'static str,
     pub(crate) settings: String,
@@ -40,6 +40,20 @@ pub(crate) struct Scene {
     pub(crate) cloud: Cloud,
     pub(crate) period: Period,
     pub(crate) windows: Vec<Period>,
+}
+
+impl std::fmt::Debug for Scene {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        writeln!(
+            f,
+            "{} {} in {} windows like {:?}",
+            self.zone,
+            self.period,
+            self.windows.len(),
+            self.windows.first()
+        )?;
+        writeln!(f, "{}\n{:#?}", self.text(), self.cloud)
+    }
 }
 
 impl Scene {
@@ -159,7 +173,7 @@ fn plan() -> impl Strategy<Value = Plan> {
         select(ZONES),
         2024_i32..2028,
         1_u32..13,
-        select(&[60_i64, 1440, 1440, 1440, 433, 2880][..]),
+        select(&[240_i64, 1440, 1440, 1440, 433, 2880][..]),
         0_i64..60,
     );
     let things = (
