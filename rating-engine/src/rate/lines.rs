@@ -7,7 +7,7 @@ use rust_decimal::Decimal;
 
 use super::names;
 use super::parts::{Part, Timeline, instant, resource_kind};
-use crate::allocate::allocate;
+use crate::allocate::allocate_grouped;
 use crate::book::model::{DiscountAmount, Per, Price, PriceKind, Target};
 use crate::currency::Currency;
 use crate::exact::Exact;
@@ -107,7 +107,11 @@ fn statement(
     let places = currency.minor_digits();
     let nets: Vec<Exact> = lines.iter().map(|line| line.net.clone()).collect();
     let minors = match plan.book.rounding_point {
-        RoundingPoint::Total => allocate(&exact.round(places, mode), &nets, places),
+        RoundingPoint::Total => {
+            let groups: Vec<[String; LEVELS]> = lines.iter().map(levels).collect();
+            let groups: Vec<&[String]> = groups.iter().map(<[String; LEVELS]>::as_slice).collect();
+            allocate_grouped(&exact.round(places, mode), &nets, &groups, places)
+        }
         RoundingPoint::LineFirst => nets.iter().map(|net| net.round(places, mode)).collect(),
     };
     let mut total = num_bigint::BigInt::from(0);
@@ -126,6 +130,19 @@ fn statement(
         total: Money::from_minor(total, currency),
         exact,
     }
+}
+
+/// How many groups a line lies in.
+const LEVELS: usize = 4;
+
+/// The groups that a line lies in, from the outermost: what people add up on a statement.
+fn levels(line: &LineItem) -> [String; LEVELS] {
+    [
+        line.domain.to_string(),
+        format!("{:?}", line.holder),
+        format!("{:?}", line.cost_centre),
+        format!("{:?}", line.vm),
+    ]
 }
 
 /// The order in which people look for lines.
@@ -296,9 +313,14 @@ impl<'p, 'a> LineBuilder<'_, 'p, 'a> {
             format!("{} {}", item.kind(), item.name()),
             price.map(|price| price.id.clone()).unwrap_or_default(),
             key.exemption.clone().unwrap_or_default(),
-            self.discount_ids().join(","),
+            self.discount_ids()
+                .iter()
+                .map(|id| id.replace('\\', "\\\\").replace(',', "\\,"))
+                .collect::<Vec<_>>()
+                .join(","),
         ];
-        fields.map(|field| field.replace('|', "||")).join("|")
+        let plain = |field: String| field.replace('\\', "\\\\").replace('|', "\\|");
+        fields.map(plain).join("|")
     }
 
     fn discount_ids(&self) -> Vec<String> {
