@@ -5,9 +5,13 @@ use std::path::Path;
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 use chrono_tz::Tz;
-use cloudstack_usage::{Inventory, UsageRecord, parse_usage_record};
-use rating_engine::quota::{Metadata, Quota, RecordCharge, Tariff};
-use rating_engine::{Exact, RoundingMode};
+use cloudstack_usage::{Inventory, Period, UsageRecord, parse_usage_record};
+use proptest::prelude::*;
+use rating_engine::quota::{
+    CauseKind, Comparison, Metadata, Quota, QuotaRating, RecordCharge, Tariff, book_from_tariffs,
+    compare,
+};
+use rating_engine::{Bill, Currency, Exact, PriceBook, Rating, RoundingMode};
 use rust_decimal::Decimal;
 
 #[path = "support/recorded.rs"]
@@ -422,4 +426,304 @@ fn a_list_that_is_none_or_incomplete_is_refused() {
     }
     let none = br#"{"quotatarifflistresponse": {}}"#;
     assert_eq!(Tariff::read_list(none).unwrap(), []);
+}
+
+/// Rates the recorded records of a period with a book.
+fn bill(recorded: &Recorded, book: &PriceBook, period: Period) -> Bill {
+    let mut rating = Rating::new(book, &recorded.inventory, period).unwrap();
+    recorded
+        .records
+        .iter()
+        .for_each(|record| rating.push(record));
+    rating.finish()
+}
+
+fn equivalent_book(tariffs: &[Tariff], zone: Tz) -> PriceBook {
+    let book = book_from_tariffs(tariffs, zone, Currency::from_code("EUR").unwrap());
+    PriceBook::from_toml(&book.toml).unwrap()
+}
+
+/// Quota and ours over a period, with the book of the tariffs or another one.
+fn comparison(
+    recorded: &Recorded,
+    tariffs: &[Tariff],
+    zone: Tz,
+    days: (&str, &str),
+    ours: Option<&PriceBook>,
+) -> Comparison {
+    let book = equivalent_book(tariffs, zone);
+    let period = book
+        .civil_period(days.0.parse().unwrap(), days.1.parse().unwrap())
+        .unwrap();
+    let metadata = Metadata::new(&recorded.inventory, Some(&recorded.newest));
+    let quota = Quota::new(tariffs, metadata, Tz::UTC);
+    let mut statement = QuotaRating::new(&quota, period, zone);
+    recorded
+        .records
+        .iter()
+        .for_each(|record| statement.push(record));
+    let equivalent = bill(recorded, &book, period);
+    let ours = ours.map_or_else(|| equivalent.clone(), |book| bill(recorded, book, period));
+    let result = compare(&statement.finish().unwrap(), &equivalent, &ours).unwrap();
+    assert_adds_up(&result);
+    result
+}
+
+fn assert_adds_up(comparison: &Comparison) {
+    let sum = |amounts: Vec<&Exact>| -> Exact { amounts.into_iter().sum() };
+    let difference = comparison.quota.clone() - comparison.ours.clone();
+    assert_eq!(
+        sum(comparison.causes().map(|c| &c.amount).collect()),
+        difference
+    );
+    assert_eq!(
+        sum(comparison.lines.iter().map(|l| &l.quota).collect()),
+        comparison.quota
+    );
+    assert_eq!(
+        sum(comparison.lines.iter().map(|l| &l.ours).collect()),
+        comparison.ours
+    );
+    for line in &comparison.lines {
+        let amounts = line.causes.iter().map(|cause| &cause.amount).collect();
+        assert_eq!(sum(amounts), line.quota.clone() - line.ours.clone());
+    }
+    for owner in comparison.by_owner().values() {
+        let amounts = owner.causes.values().collect();
+        assert_eq!(sum(amounts), owner.quota.clone() - owner.ours.clone());
+    }
+}
+
+fn amount(comparison: &Comparison, kind: CauseKind) -> Exact {
+    let all = comparison.by_cause();
+    let found = all.into_iter().find(|(found, ..)| *found == kind);
+    found.map(|(_, amount, _)| amount).unwrap_or_default()
+}
+
+fn kinds(comparison: &Comparison) -> Vec<CauseKind> {
+    let all = comparison.by_cause();
+    all.into_iter().map(|(kind, ..)| kind).collect()
+}
+
+fn is_near(left: &Exact, right: &Exact) -> bool {
+    let difference = left.clone() - right.clone();
+    let cent = Exact::ratio(1, 100).unwrap();
+    difference < cent && -difference < cent
+}
+
+const OCTOBER: (&str, &str) = ("2026-10-01", "2026-10-31");
+
+#[test]
+fn the_recorded_month_differs_for_the_causes_that_are_in_it() {
+    let recorded = Recorded::read();
+    let tariffs = recorded.tariffs();
+    let result = comparison(&recorded, &tariffs, Tz::UTC, OCTOBER, None);
+    assert_eq!(
+        kinds(&result),
+        [
+            CauseKind::RemovedOwner,
+            CauseKind::DoubleVolumeRows,
+            CauseKind::TodaysSize,
+            CauseKind::Rounding,
+            CauseKind::Printing,
+            CauseKind::NotMetered,
+        ]
+    );
+    assert!(result.problems.is_empty());
+    let charges = charges(&recorded, &tariffs);
+    let october = Period::parse("2026-10-01T00:00:00Z", "2026-11-01T00:00:00Z").unwrap();
+    let in_month = || {
+        let pairs = recorded.records.iter().zip(&charges);
+        pairs.filter(|(record, _)| october.covers(&record.window))
+    };
+    let used = |charge: &RecordCharge| charge.used.clone().unwrap_or_default();
+    let booked: Exact = in_month().map(|(_, charge)| used(charge)).sum();
+    assert_eq!(result.quota, booked);
+
+    // what attach rows cost, whatever the comparison says of them
+    let rows = in_month().filter(|(record, _)| record.is_attach_row());
+    let rows: Exact = rows.map(|(_, charge)| used(charge)).sum();
+    assert!(is_near(
+        &amount(&result, CauseKind::DoubleVolumeRows),
+        &rows
+    ));
+
+    // what Quota would book if nobody had been removed
+    let everybody = Quota::new(&tariffs, Metadata::new(&recorded.inventory, None), Tz::UTC);
+    let all: Exact = in_month()
+        .map(|(record, _)| used(&everybody.charge(record)))
+        .sum();
+    let removed = booked - all;
+    assert_eq!(amount(&result, CauseKind::RemovedOwner), removed);
+
+    // half of the last of 8 decimals for each of rate, size and amount, times hours and GiB
+    assert!(is_near(
+        &amount(&result, CauseKind::Rounding),
+        &Exact::zero()
+    ));
+    let stake: Exact = result.not_metered.iter().map(|cause| &cause.at_stake).sum();
+    assert!(stake > Exact::zero());
+}
+
+#[test]
+fn any_zone_and_any_book_of_ours_adds_up_exactly() {
+    let recorded = Recorded::read();
+    let tariffs = recorded.tariffs();
+    let text = std::fs::read_to_string(recorded.path("../price-book.toml")).unwrap();
+    let book = PriceBook::from_toml(&text).unwrap();
+    let zone = book.zone_name().parse().unwrap();
+    let result = comparison(&recorded, &tariffs, zone, OCTOBER, Some(&book));
+    for kind in [
+        CauseKind::NoTariff,
+        CauseKind::PeriodBoundary,
+        CauseKind::MonthLength,
+        CauseKind::Price,
+        CauseKind::Exemption,
+        CauseKind::OnlyOurs,
+        CauseKind::Discount,
+    ] {
+        assert!(!amount(&result, kind).is_zero(), "{}", kind.slug());
+    }
+    comparison(
+        &recorded,
+        &tariffs,
+        Tz::Asia__Kolkata,
+        ("2026-10-05", "2026-10-07"),
+        Some(&book),
+    );
+}
+
+#[test]
+fn without_rules_today_s_size_decides_nothing() {
+    let recorded = Recorded::read();
+    let mut tariffs = recorded.tariffs();
+    tariffs.retain(|tariff| tariff.activation_rule.is_none());
+    let result = comparison(&recorded, &tariffs, Tz::UTC, OCTOBER, None);
+    assert!(!kinds(&result).contains(&CauseKind::TodaysSize));
+}
+
+#[test]
+fn a_price_change_at_noon_is_charged_by_both_tariffs_for_the_whole_day() {
+    let recorded = Recorded::read();
+    let mut tariffs = recorded.tariffs();
+    tariffs.retain(|tariff| tariff.usage_type.id() == 3);
+    let noon: DateTime<Utc> = "2026-10-20T11:59:59Z".parse().unwrap();
+    let mut next = tariffs[0].clone();
+    next.id = "next".to_owned();
+    next.start = noon + chrono::TimeDelta::seconds(1);
+    let value = next.value;
+    tariffs[0].end = Some(noon);
+    tariffs.push(next);
+    let result = comparison(&recorded, &tariffs, Tz::UTC, OCTOBER, None);
+    // addresses of owners that are there, each a whole day more than it was held
+    let addresses = recorded
+        .records
+        .iter()
+        .filter(|record| record.usage_type.id() == 3 && record.window.contains(noon));
+    let days = addresses.count();
+    assert!(days > 0);
+    let day = Exact::from_decimal(value) * Exact::ratio(1, 31).unwrap();
+    let expected = day * Exact::from(days as i128);
+    assert!(is_near(
+        &amount(&result, CauseKind::TariffBoundary),
+        &expected
+    ));
+}
+
+#[test]
+fn rules_that_no_price_says_and_rules_not_understood_are_causes_of_their_own() {
+    let recorded = Recorded::read();
+    let with = |rule: &str| {
+        let mut tariffs = recorded.tariffs();
+        let mut more = tariffs
+            .iter()
+            .find(|tariff| tariff.usage_type.id() == 2)
+            .unwrap()
+            .clone();
+        more.id = "more".to_owned();
+        more.position = 9;
+        more.activation_rule = Some(rule.to_owned());
+        tariffs.push(more);
+        let book = book_from_tariffs(&tariffs, Tz::UTC, Currency::from_code("EUR").unwrap());
+        assert_eq!(book.omitted.len(), 1);
+        comparison(&recorded, &tariffs, Tz::UTC, OCTOBER, None)
+    };
+    let understood = with("value.tags.Package ? 10 : 0");
+    assert!(amount(&understood, CauseKind::RuleOnly) > Exact::zero());
+    assert!(understood.problems.is_empty());
+    let not_understood = with("value.host.name == 'x'");
+    assert!(amount(&not_understood, CauseKind::NotUnderstood) < Exact::zero());
+    assert!(!not_understood.problems.is_empty());
+}
+
+#[test]
+fn a_copy_of_a_record_is_charged_twice_by_quota_and_held_by_us() {
+    let mut recorded = Recorded::read();
+    let tariffs = recorded.tariffs();
+    let copy = recorded
+        .records
+        .iter()
+        .find(|record| {
+            record.usage_type.id() == 3
+                && record.owner.project().is_some()
+                && record.window.start() > "2026-10-03T00:00:00Z".parse::<DateTime<Utc>>().unwrap()
+        })
+        .unwrap()
+        .clone();
+    let metadata = Metadata::new(&recorded.inventory, None);
+    let worth = Quota::new(&tariffs, metadata, Tz::UTC)
+        .charge(&copy)
+        .used
+        .unwrap();
+    recorded.records.push(copy);
+    let result = comparison(&recorded, &tariffs, Tz::UTC, OCTOBER, None);
+    assert!(is_near(&amount(&result, CauseKind::HeldUsage), &worth));
+}
+
+#[test]
+fn two_sides_with_different_records_are_refused() {
+    let recorded = Recorded::read();
+    let tariffs = recorded.tariffs();
+    let book = equivalent_book(&tariffs, Tz::UTC);
+    let period = book
+        .civil_period(OCTOBER.0.parse().unwrap(), OCTOBER.1.parse().unwrap())
+        .unwrap();
+    let quota = Quota::new(&tariffs, Metadata::new(&recorded.inventory, None), Tz::UTC);
+    let empty = QuotaRating::new(&quota, period, Tz::UTC).finish().unwrap();
+    let bill = bill(&recorded, &book, period);
+    assert_eq!(
+        compare(&empty, &bill, &bill).unwrap_err().slug(),
+        "unexplained"
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn any_tariffs_at_any_bounds_add_up(
+        cents in prop::collection::vec(0_i64..5_000, 6),
+        change in 0_i64..31 * 86_400,
+        day in 1_u32..28,
+        length in 0_u32..3,
+        berlin in any::<bool>(),
+    ) {
+        let recorded = recorded::shared();
+        let mut tariffs = recorded.tariffs();
+        for (tariff, cents) in tariffs.iter_mut().zip(cents.iter().cycle()) {
+            tariff.value = Decimal::new(*cents, 2);
+        }
+        let start: DateTime<Utc> = "2026-10-01T00:00:00Z".parse().unwrap();
+        let change = start + chrono::TimeDelta::seconds(change);
+        let mut more = tariffs.clone();
+        for (tariff, more) in tariffs.iter_mut().zip(&mut more).filter(|(t, _)| t.usage_type.id() % 3 == 0) {
+            tariff.end = Some(change);
+            more.start = change;
+            more.id = format!("{} again", more.id);
+        }
+        tariffs.extend(more.into_iter().filter(|tariff| tariff.usage_type.id() % 3 == 0));
+        let zone = if berlin { Tz::Europe__Berlin } else { Tz::UTC };
+        let (from, to) = (format!("2026-10-{day:02}"), format!("2026-10-{:02}", day + length));
+        comparison(recorded, &tariffs, zone, (&from, &to), None);
+    }
 }

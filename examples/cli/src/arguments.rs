@@ -8,6 +8,7 @@ use crate::command::findings::FindingsArgs;
 use crate::command::prices::PricesArgs;
 use crate::command::rate::RateArgs;
 use crate::command::report::ReportArgs;
+use crate::command::shadow::ShadowArgs;
 use crate::command::sync::SyncArgs;
 use crate::exit::{self, Exit};
 use crate::failure::Failure;
@@ -40,6 +41,8 @@ enum Command {
     Explain(Box<ExplainArgs>),
     /// List what is wrong or doubtful, with the money at stake.
     Findings(Box<FindingsArgs>),
+    /// Say why CloudStack's Quota and our bill differ, cause by cause, with the money.
+    Shadow(Box<ShadowArgs>),
     /// Make a real month's bill from a recorded CloudStack.
     Demo(DemoArgs),
 }
@@ -54,6 +57,7 @@ impl Arguments {
             Command::Prices(arguments) => arguments.run(self.json),
             Command::Explain(arguments) => arguments.run(self.json),
             Command::Findings(arguments) => arguments.run(self.json),
+            Command::Shadow(arguments) => arguments.run(self.json),
             Command::Demo(arguments) => arguments.run(self.json),
         }
     }

@@ -49,14 +49,24 @@ impl BillArgs {
     }
 
     fn period(&self, book: &PriceBook) -> Result<Period, Failure> {
-        match (self.month, self.from, self.to) {
-            (Some(month), _, _) => rating::civil_period(book, month.first(), month.last()),
-            (None, Some(from), Some(to)) => period(book, from, to),
-            _ => Err(Failure::new(
-                Exit::Usage,
-                "give --month, or --from and --to",
-            )),
-        }
+        period_of(book, self.month, self.from, self.to)
+    }
+}
+
+/// The period that the flags name.
+pub(crate) fn period_of(
+    book: &PriceBook,
+    month: Option<Month>,
+    from: Option<Date>,
+    to: Option<Date>,
+) -> Result<Period, Failure> {
+    match (month, from, to) {
+        (Some(month), _, _) => rating::civil_period(book, month.first(), month.last()),
+        (None, Some(from), Some(to)) => period(book, from, to),
+        _ => Err(Failure::new(
+            Exit::Usage,
+            "give --month, or --from and --to",
+        )),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use chrono::NaiveDate;
-use cloudstack_usage::{InventoryBuilder, Period, TagMomentRule, UsageLifetimes};
+use cloudstack_usage::{Inventory, InventoryBuilder, Period, TagMomentRule, UsageLifetimes};
 use rating_engine::{Bill, FindingKind, PriceBook, Rating, TagMoments};
 
 use crate::exit::Exit;
@@ -40,6 +40,21 @@ pub(crate) fn civil_period(
 /// around a record decides where in its window the used time was.
 pub(crate) fn rate(book: &PriceBook, period: Period, input: &mut Input) -> Result<Bill, Failure> {
     let range = Rating::input_range(period);
+    let inventory = inventory(book, input)?;
+    let mut rating = Rating::new(book, &inventory, period)
+        .map_err(|error| Failure::new(Exit::Configuration, error.to_string()))?;
+    input.usage(range, &mut |record| {
+        rating.push(record);
+        Ok(())
+    })?;
+    for rejection in input.rejections(range)? {
+        rating.reject(&rejection);
+    }
+    Ok(rating.finish())
+}
+
+/// The inventory that a book asks for.
+pub(crate) fn inventory(book: &PriceBook, input: &mut Input) -> Result<Inventory, Failure> {
     let mut inventory = InventoryBuilder::new();
     inventory.tag_moments(match book.tag_moments() {
         TagMoments::Event => TagMomentRule::Event,
@@ -54,17 +69,7 @@ pub(crate) fn rate(book: &PriceBook, period: Period, input: &mut Input) -> Resul
         Ok(())
     })?;
     inventory.usage(lifetimes);
-    let inventory = inventory.build();
-    let mut rating = Rating::new(book, &inventory, period)
-        .map_err(|error| Failure::new(Exit::Configuration, error.to_string()))?;
-    input.usage(range, &mut |record| {
-        rating.push(record);
-        Ok(())
-    })?;
-    for rejection in input.rejections(range)? {
-        rating.reject(&rejection);
-    }
-    Ok(rating.finish())
+    Ok(inventory.build())
 }
 
 /// Whether something was left out of the bill that should be looked at.

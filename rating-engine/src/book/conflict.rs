@@ -25,8 +25,9 @@ pub(super) fn find_conflicts(book: &PriceBook, errors: &Collector) {
 }
 
 fn equally_specific(left: &Price, right: &Price) -> bool {
-    // the same image may cost something while running and something else while allocated
-    let basis = left.target != Target::Meter(Meter::Os) || left.basis == right.basis;
+    // the same VM or image may cost something while running and something else while allocated
+    let by_basis = [Meter::Vm, Meter::Os].map(Target::Meter);
+    let basis = !by_basis.contains(&left.target) || left.basis == right.basis;
     left.target == right.target
         && left.scope == right.scope
         && left.selector.rank() == right.selector.rank()

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Datelike, Months, NaiveDate, TimeDelta, Timelike, Utc};
 use chrono_tz::Tz;
-use cloudstack_usage::{UsageRecord, UsageType};
+use cloudstack_usage::{Unit, UsageRecord, UsageType};
 
 use super::double::{Double, stored_count, stored_hours};
 use super::metadata::{Metadata, When};
@@ -225,7 +225,7 @@ impl<'a> Quota<'a> {
         };
         let amount = record.quantity.amount();
         let beyond = || "its usage is beyond what can be calculated".to_owned();
-        let raw = if matches!(measurement, Measurement::Month | Measurement::GibMonth) {
+        let raw = if record.quantity.unit() == Unit::Time {
             stored_hours(amount)
         } else {
             stored_count(amount)

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use cloudstack_usage::{
     Inventory, InventoryBuilder, Snapshot, UsageLifetimes, UsageRecord, read_metadata_folder,
@@ -11,18 +12,18 @@ use cloudstack_usage::{
 use rating_engine::quota::Tariff;
 
 /// A row of a recorded database table: numbers as text, as they stand.
-pub type Row = BTreeMap<String, Box<serde_json::value::RawValue>>;
+pub(crate) type Row = BTreeMap<String, Box<serde_json::value::RawValue>>;
 
-pub struct Recorded {
+pub(crate) struct Recorded {
     folder: PathBuf,
-    pub records: Vec<UsageRecord>,
-    pub inventory: Inventory,
-    pub newest: Snapshot,
+    pub(crate) records: Vec<UsageRecord>,
+    pub(crate) inventory: Inventory,
+    pub(crate) newest: Snapshot,
 }
 
 impl Recorded {
     /// Reads usage (daily windows) and metadata.
-    pub fn read() -> Self {
+    pub(crate) fn read() -> Self {
         let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/data");
         let folder = PathBuf::from(root).join("cloudstack-4.23");
         let mut records = Vec::new();
@@ -47,11 +48,11 @@ impl Recorded {
         }
     }
 
-    pub fn path(&self, path: &str) -> PathBuf {
+    pub(crate) fn path(&self, path: &str) -> PathBuf {
         self.folder.join(path)
     }
 
-    pub fn body(&self, path: &str) -> Vec<u8> {
+    pub(crate) fn body(&self, path: &str) -> Vec<u8> {
         let file = std::fs::read(self.path(path)).unwrap();
         let mut body = Vec::new();
         flate2::read::GzDecoder::new(file.as_slice())
@@ -60,16 +61,22 @@ impl Recorded {
         body
     }
 
-    pub fn tariffs(&self) -> Vec<Tariff> {
+    pub(crate) fn tariffs(&self) -> Vec<Tariff> {
         Tariff::read_list(&self.body("quota/tariffs.json.gz")).unwrap()
     }
 
     /// The rows of a table of the recorded database.
-    pub fn table(&self, name: &str) -> Vec<Row> {
+    pub(crate) fn table(&self, name: &str) -> Vec<Row> {
         let body = self.body(&format!("sql-daily/{name}.jsonl.gz"));
         let text = String::from_utf8(body).unwrap();
         text.lines()
             .map(|line| serde_json::from_str(line).unwrap())
             .collect()
     }
+}
+
+/// The recording, read once.
+pub(crate) fn shared() -> &'static Recorded {
+    static RECORDED: OnceLock<Recorded> = OnceLock::new();
+    RECORDED.get_or_init(Recorded::read)
 }

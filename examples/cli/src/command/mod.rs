@@ -6,4 +6,5 @@ pub(crate) mod findings;
 pub(crate) mod prices;
 pub(crate) mod rate;
 pub(crate) mod report;
+pub(crate) mod shadow;
 pub(crate) mod sync;
