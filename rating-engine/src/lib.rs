@@ -4,11 +4,13 @@ mod allocate;
 mod bill_json;
 mod book;
 mod calendar;
+mod correction;
 mod currency;
 mod error;
 mod exact;
 mod explain;
 mod finding;
+mod issued;
 mod meter;
 mod money;
 mod plan;
@@ -25,10 +27,12 @@ pub use book::model::{
     TagMoments, Target, Tier, Trust,
 };
 pub use book::{BookError, BookErrors, PriceBook};
+pub use correction::{Correction, CorrectionLine, CorrectionReason, StatementCorrection, correct};
 pub use currency::Currency;
 pub use error::{RatingError, RatingErrorKind};
 pub use exact::{Exact, ParseExactError};
 pub use finding::{Finding, FindingKind, Policy};
+pub use issued::{Issued, IssuedLine, IssuedStatement, LineState, LineSubject};
 pub use meter::{Dimension, Meter};
 pub use money::{Amount, CurrencyMismatch, Money};
 pub use rate::Rating;

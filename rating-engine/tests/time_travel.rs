@@ -1,0 +1,6 @@
+//! Editing books, comparing them, and rating again: laws of everything that travels in time.
+
+#[path = "time_travel/correction.rs"]
+mod correction;
+#[path = "time_travel/usage.rs"]
+mod usage;
