@@ -26,7 +26,10 @@ pub use book::model::{
     PackageService, Per, Price, PriceKind, Scope, Selector, Service, Stacking, TagMatch,
     TagMoments, Target, Tier, Trust,
 };
-pub use book::{BookError, BookErrors, PriceBook};
+pub use book::{
+    BookChange, BookError, BookErrors, BookFormat, ChangeNote, Edit, EditedBook, ParseWhenError,
+    PriceBook, Row, When, edit_book,
+};
 pub use correction::{Correction, CorrectionLine, CorrectionReason, StatementCorrection, correct};
 pub use currency::Currency;
 pub use error::{RatingError, RatingErrorKind};

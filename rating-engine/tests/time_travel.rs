@@ -2,5 +2,7 @@
 
 #[path = "time_travel/correction.rs"]
 mod correction;
+#[path = "time_travel/edit.rs"]
+mod edit;
 #[path = "time_travel/usage.rs"]
 mod usage;

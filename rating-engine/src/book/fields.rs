@@ -315,6 +315,16 @@ impl<'a> Fields<'a> {
         bound
     }
 
+    /// An instant that must be there.
+    pub(super) fn instant(&mut self, field: &'static str) -> Option<DateTime<Utc>> {
+        if !self.has(field) {
+            self.known.push(field);
+            self.error(field, "missing", "this field is missing".to_owned());
+            return None;
+        }
+        self.bound(field, Side::From, Tz::UTC)
+    }
+
     /// The end by `duration` (`"3 months"`), counted from the date in `from`.
     fn duration_end(&mut self, zone: Tz) -> Option<DateTime<Utc>> {
         let text = self.text("duration")?;

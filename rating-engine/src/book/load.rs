@@ -8,6 +8,7 @@ use cloudstack_usage::Period;
 use rust_decimal::Decimal;
 use sha2::{Digest, Sha256};
 
+use super::change;
 use super::conflict::find_conflicts;
 use super::document::{Node, Value, from_json, from_toml};
 use super::errors::BookErrors;
@@ -130,6 +131,7 @@ fn read_book(top: &mut Fields<'_>, digest: String) -> Option<PriceBook> {
         services: Vec::new(),
         packages: Vec::new(),
         discounts: Vec::new(),
+        changes: change::read(top),
         digest,
     };
     read_services(top, in_zone, &mut book);
@@ -832,7 +834,7 @@ fn check_references(top: &Fields<'_>, book: &PriceBook) {
 /// order of their content, every scalar as text.
 fn canonical_digest(document: &Node) -> String {
     let mut text = String::new();
-    canonical(document, &mut text);
+    canonical(&change::without_history(document), &mut text);
     Sha256::digest(text.as_bytes())
         .iter()
         .fold(String::new(), |mut hex, byte| {

@@ -1,12 +1,20 @@
 //! Price books: model, file format, validation.
 
+mod change;
 mod conflict;
 mod document;
+mod edit;
+mod editable;
 mod errors;
 mod fields;
 mod load;
 pub(crate) mod model;
+mod when;
 
+pub use change::BookChange;
 pub(crate) use conflict::pattern_matches;
+pub use edit::{ChangeNote, Edit, EditedBook, edit_book};
+pub use editable::{BookFormat, Row};
 pub use errors::{BookError, BookErrors};
 pub use model::PriceBook;
+pub use when::{ParseWhenError, When};

@@ -7,6 +7,7 @@ use cloudstack_usage::{DomainId, Holder, Inventory, Moment, Period, ResourceId, 
 use super::parts::{Part, Timeline, instant, resource_kind};
 use crate::allocate::allocate;
 use crate::book::model::{DiscountAmount, Per, Price, PriceKind, Target};
+use crate::currency::Currency;
 use crate::exact::Exact;
 use crate::money::Money;
 use crate::plan::{Charge, Decision, Plan, Position, basis_of};
@@ -213,7 +214,7 @@ impl<'p, 'a> LineBuilder<'_, 'p, 'a> {
             item,
             price: price.map(|price| price.id.clone()).unwrap_or_default(),
             price_text: price
-                .map(|price| price_text(price, self.plan))
+                .map(|price| price_text(price, self.plan.book.currency))
                 .unwrap_or_default(),
             exemption: self.key.exemption.clone(),
             discounts: self.discount_ids(),
@@ -495,8 +496,7 @@ fn quantity_unit(price: &Price) -> String {
 }
 
 /// A price in words.
-fn price_text(price: &Price, plan: &Plan<'_>) -> String {
-    let currency = plan.book.currency;
+pub(crate) fn price_text(price: &Price, currency: Currency) -> String {
     let unit = match price.per {
         Per::Unit => format!("per {}", price.unit.name()),
         Per::Once => format!("per {}, once", price.unit.name()),
