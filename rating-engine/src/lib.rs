@@ -11,11 +11,13 @@ mod exact;
 mod explain;
 mod finding;
 mod issued;
+mod leaks;
 mod meter;
 mod money;
 mod plan;
 mod rate;
 mod rounding;
+mod simulate;
 mod statement;
 mod unit;
 mod usage;
@@ -27,8 +29,8 @@ pub use book::model::{
     TagMoments, Target, Tier, Trust,
 };
 pub use book::{
-    BookChange, BookError, BookErrors, BookFormat, ChangeNote, Edit, EditedBook, ParseWhenError,
-    PriceBook, Row, When, edit_book,
+    BookChange, BookDiff, BookError, BookErrors, BookFormat, ChangeNote, DiffEntry, DiffKind, Edit,
+    EditedBook, ParseWhenError, PriceBook, Row, When, diff, edit_book,
 };
 pub use correction::{Correction, CorrectionLine, CorrectionReason, StatementCorrection, correct};
 pub use currency::Currency;
@@ -36,10 +38,12 @@ pub use error::{RatingError, RatingErrorKind};
 pub use exact::{Exact, ParseExactError};
 pub use finding::{Finding, FindingKind, Policy};
 pub use issued::{Issued, IssuedLine, IssuedStatement, LineState, LineSubject};
+pub use leaks::{Leak, LeakKind, LeakTotal, Leaks, leaks};
 pub use meter::{Dimension, Meter};
 pub use money::{Amount, CurrencyMismatch, Money};
 pub use rate::Rating;
 pub use rounding::{RoundingMode, RoundingPoint};
+pub use simulate::{Effect, PartEffect, Simulation, StatementEffect, simulate};
 pub use statement::{
     Bill, BookVersion, Bound, Counts, Explanation, Item, LineItem, Placement, PriceChoice,
     Reduction, Segment, Statement,

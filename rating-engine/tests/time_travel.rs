@@ -2,6 +2,8 @@
 
 #[path = "time_travel/correction.rs"]
 mod correction;
+#[path = "time_travel/diff.rs"]
+mod diff;
 #[path = "time_travel/edit.rs"]
 mod edit;
 #[path = "time_travel/usage.rs"]

@@ -2,6 +2,7 @@
 
 mod change;
 mod conflict;
+mod diff;
 mod document;
 mod edit;
 mod editable;
@@ -13,6 +14,7 @@ mod when;
 
 pub use change::BookChange;
 pub(crate) use conflict::pattern_matches;
+pub use diff::{BookDiff, DiffEntry, DiffKind, diff};
 pub use edit::{ChangeNote, Edit, EditedBook, edit_book};
 pub use editable::{BookFormat, Row};
 pub use errors::{BookError, BookErrors};

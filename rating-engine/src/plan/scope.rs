@@ -8,7 +8,7 @@ use crate::book::model::Scope;
 use crate::error::{RatingError, RatingErrorKind};
 
 /// A scope by id. A name that the inventory does not know is nobody's.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum CompiledScope {
     Book,
     Domain(DomainId),

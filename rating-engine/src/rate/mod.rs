@@ -10,4 +10,5 @@ mod rating;
 mod uncertainty;
 
 pub(crate) use coverage::hours;
+pub(crate) use lines::price_text;
 pub use rating::Rating;

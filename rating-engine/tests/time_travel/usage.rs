@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use cloudstack_usage::{
-    AccountId, DomainId, Holder, Inventory, NetworkId, OfferingId, Owner, Period, Quantity,
-    ResourceId, UsageRecord, UsageType, VmId, ZoneId,
+    AccountId, DomainEntry, DomainId, History, Holder, Inventory, NetworkId, OfferingId, Owner,
+    Period, Quantity, ResourceId, TagHistory, UsageRecord, UsageType, VmId, ZoneId,
 };
 use rating_engine::{Bill, PriceBook, Rating};
 use rust_decimal::Decimal;
@@ -136,4 +136,24 @@ pub(crate) fn bill_with(book: &PriceBook, records: &[UsageRecord], inventory: &I
     let mut rating = Rating::new(book, inventory, month()).unwrap();
     records.iter().for_each(|record| rating.push(record));
     rating.finish()
+}
+
+/// An inventory with these domains below ROOT.
+pub(crate) fn domains(names: &[&str]) -> Inventory {
+    let mut inventory = Inventory::default();
+    let mut add = |id: &str, path: String, parent: Option<&str>| {
+        let entry = DomainEntry {
+            id: DomainId::new(id),
+            name: History::constant(id.to_owned()),
+            path: History::constant(path),
+            parent: parent.map(DomainId::new),
+            tags: TagHistory::default(),
+        };
+        inventory.domains.insert(entry.id.clone(), entry);
+    };
+    add("ROOT", "ROOT".to_owned(), None);
+    for name in names {
+        add(name, format!("ROOT/{name}"), Some("ROOT"));
+    }
+    inventory
 }
