@@ -6,5 +6,11 @@ mod correction;
 mod diff;
 #[path = "time_travel/edit.rs"]
 mod edit;
+#[path = "time_travel/forecast.rs"]
+mod forecast;
+#[path = "time_travel/leaks.rs"]
+mod leaks;
+#[path = "time_travel/simulate.rs"]
+mod simulate;
 #[path = "time_travel/usage.rs"]
 mod usage;

@@ -31,7 +31,7 @@ pub(crate) struct StreamKey {
 }
 
 impl StreamKey {
-    fn of(record: &UsageRecord) -> Self {
+    pub(crate) fn of(record: &UsageRecord) -> Self {
         Self {
             usage_type: record.usage_type,
             identity: record.identity(),

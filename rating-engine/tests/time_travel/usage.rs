@@ -2,8 +2,9 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use cloudstack_usage::{
-    AccountId, DomainEntry, DomainId, History, Holder, Inventory, NetworkId, OfferingId, Owner,
-    Period, Quantity, ResourceId, TagHistory, UsageRecord, UsageType, VmId, ZoneId,
+    AccountId, DomainEntry, DomainId, History, Holder, Inventory, Lifetime, LifetimeSource,
+    NetworkId, OfferingId, Owner, Period, Quantity, ResourceId, TagHistory, UsageRecord, UsageType,
+    VmEntry, VmId, ZoneId,
 };
 use rating_engine::{Bill, PriceBook, Rating};
 use rust_decimal::Decimal;
@@ -31,16 +32,20 @@ pub(crate) fn book_text(rows: &str) -> String {
     )
 }
 
+fn owner() -> Owner {
+    Owner {
+        domain: DomainId::new("customer"),
+        holder: Holder::Account(AccountId::new("account")),
+    }
+}
+
 fn record(usage_type: UsageType, id: &str, window: Period, quantity: Quantity) -> UsageRecord {
     UsageRecord {
         usage_type,
         window,
         quantity,
         raw_usage: Decimal::from_i128_with_scale(quantity.amount(), 0),
-        owner: Owner {
-            domain: DomainId::new("customer"),
-            holder: Holder::Account(AccountId::new("account")),
-        },
+        owner: owner(),
         holder_name: Some("account".to_owned()),
         domain_name: Some("customer".to_owned()),
         domain_path: Some("ROOT/customer".to_owned()),
@@ -156,4 +161,30 @@ pub(crate) fn domains(names: &[&str]) -> Inventory {
         add(name, format!("ROOT/{name}"), Some("ROOT"));
     }
     inventory
+}
+
+/// A VM that the inventory knows, removed at an instant or still there.
+pub(crate) fn know_vm(inventory: &mut Inventory, id: &str, removed: Option<DateTime<Utc>>) {
+    let entry = VmEntry {
+        id: VmId::new(id),
+        lifetime: Lifetime {
+            start: october(-30, 0),
+            start_source: LifetimeSource::Created,
+            end: removed,
+            end_source: LifetimeSource::Removed,
+            last_seen: Some(october(10, 12)),
+        },
+        name: History::constant(id.to_owned()),
+        display_name: History::new(),
+        owner: History::constant(owner()),
+        offering: History::new(),
+        cpu_count: History::new(),
+        memory_mib: History::new(),
+        template: History::new(),
+        os_type: History::new(),
+        zone: None,
+        hypervisor: None,
+        tags: TagHistory::default(),
+    };
+    inventory.vms.insert(entry.id.clone(), entry);
 }
