@@ -1,6 +1,8 @@
 //! The recorded October, in the worlds in which it is told.
 
+mod attachments;
 mod findings;
+mod timeline;
 mod used_time;
 
 use std::collections::BTreeMap;
