@@ -31,7 +31,7 @@ fn a_price_that_changes_says_for_whom_since_when_and_how_much() {
         nordwind("a", "6.2", "until = 2026-10-31") + &nordwind("b", "6.5", "from = 2026-11-01");
     assert_eq!(
         changes(&old, &new),
-        ["CPU for domain ROOT/nordwind from 2026-11-01: 6.2 -> 6.5 EUR per vCPU and month"]
+        ["CPU for domain ROOT/nordwind from 2026-11-01: 6.20 -> 6.50 EUR per vCPU and month"]
     );
 }
 
@@ -54,12 +54,12 @@ fn who_loses_a_price_of_their_own_pays_what_everybody_pays() {
     assert_eq!(
         changes(&old, &ended),
         [
-            "CPU for domain ROOT/nordwind from 2027-01-01: 6.2 EUR per vCPU and month -> 10 EUR per vCPU and month (as for everybody)"
+            "CPU for domain ROOT/nordwind from 2027-01-01: 6.20 EUR per vCPU and month -> 10.00 EUR per vCPU and month (as for everybody)"
         ]
     );
     assert_eq!(
         changes(CPU, ""),
-        ["CPU: 10 EUR per vCPU and month -> nothing"]
+        ["CPU: 10.00 EUR per vCPU and month -> nothing"]
     );
 }
 
@@ -69,7 +69,7 @@ fn a_price_for_everybody_names_whom_it_does_not_touch() {
     let new = old.replace("\"10\"", "\"11\"");
     assert_eq!(
         changes(&old, &new),
-        ["CPU: 10 -> 11 EUR per vCPU and month; not for domain ROOT/nordwind"]
+        ["CPU: 10.00 -> 11.00 EUR per vCPU and month; not for domain ROOT/nordwind"]
     );
 }
 
@@ -105,7 +105,7 @@ fn a_difference_has_its_bounds_in_json() {
     assert_eq!(change["kind"], "price");
     assert_eq!(change["period"]["start"], "2026-11-01T00:00:00Z");
     assert_eq!(change["scope"], "domain ROOT/nordwind");
-    assert_eq!(change["new"], "6.5 EUR per vCPU and month");
+    assert_eq!(change["new"], "6.50 EUR per vCPU and month");
 }
 
 #[test]

@@ -20,6 +20,8 @@ fn both_sides_are_listed_dearest_first_with_hours_money_and_totals() {
     // what it would have cost follows from the size that the inventory knows
     let entry = inventory.vms.values_mut().next().unwrap();
     entry.cpu_count = cloudstack_usage::History::constant(4);
+    entry.offering =
+        cloudstack_usage::History::constant(cloudstack_usage::OfferingId::new("4 vCPU"));
     know_vm(&mut inventory, "b", None);
     let bill = bill_with(&prices(), &records, &inventory);
     let leaks = leaks(&bill);
