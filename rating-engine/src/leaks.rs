@@ -107,31 +107,7 @@ pub struct Leaks {
 
 /// The leaks that a bill's findings tell of.
 pub fn leaks(bill: &Bill) -> Leaks {
-    let mut leaks: Vec<Leak> = bill
-        .findings
-        .iter()
-        .filter_map(|finding| leak(finding, bill.currency))
-        .collect();
-    leaks.sort_by_cached_key(|leak| {
-        let value = leak
-            .value
-            .as_ref()
-            .map(|value| Reverse(value.exact.clone()));
-        (
-            value.is_none(),
-            value,
-            Reverse(leak.millis),
-            leak.message.clone(),
-        )
-    });
-    let totals = [LeakKind::NotMetered, LeakKind::MeteredTwice]
-        .map(|kind| total(kind, &leaks, bill.currency));
-    Leaks {
-        period: bill.period,
-        currency: bill.currency,
-        leaks,
-        totals,
-    }
+    Leaks::of(&bill.findings, bill.period, bill.currency)
 }
 
 fn leak(finding: &Finding, currency: Currency) -> Option<Leak> {
@@ -172,6 +148,38 @@ fn total(kind: LeakKind, leaks: &[Leak], currency: Currency) -> LeakTotal {
 }
 
 impl Leaks {
+    /// The leaks that these findings tell of.
+    pub fn of<'f>(
+        findings: impl IntoIterator<Item = &'f Finding>,
+        period: Period,
+        currency: Currency,
+    ) -> Self {
+        let mut leaks: Vec<Leak> = findings
+            .into_iter()
+            .filter_map(|finding| leak(finding, currency))
+            .collect();
+        leaks.sort_by_cached_key(|leak| {
+            let value = leak
+                .value
+                .as_ref()
+                .map(|value| Reverse(value.exact.clone()));
+            (
+                value.is_none(),
+                value,
+                Reverse(leak.millis),
+                leak.message.clone(),
+            )
+        });
+        let totals = [LeakKind::NotMetered, LeakKind::MeteredTwice]
+            .map(|kind| total(kind, &leaks, currency));
+        Self {
+            period,
+            currency,
+            leaks,
+            totals,
+        }
+    }
+
     /// The leaks as JSON.
     pub fn to_json(&self) -> Value {
         json!({
