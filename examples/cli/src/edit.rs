@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound as _, Utc};
 use clap::Args;
 use cloudstack_usage::Inventory;
 use rating_engine::{BookFormat, ChangeNote, Edit, Row, diff, edit_book};
@@ -52,7 +52,8 @@ impl ChangeArgs {
         let note = ChangeNote {
             author: self.author.clone(),
             reason: self.reason.clone(),
-            recorded: self.recorded.unwrap_or_else(Utc::now),
+            // a second is fine enough for people
+            recorded: self.recorded.unwrap_or_else(|| Utc::now().trunc_subsecs(0)),
         };
         let new = edit_book(&text, format, &[edit], &note).map_err(|errors| {
             let message = format!("{}: {errors}", self.book.display());
