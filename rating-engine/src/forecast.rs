@@ -135,7 +135,9 @@ fn rate<'r>(
     records: impl Iterator<Item = &'r UsageRecord>,
 ) -> Result<Bill, RatingError> {
     let mut rating = Rating::new(book, inventory, period)?;
-    records.for_each(|record| rating.push(record));
+    for record in records {
+        rating.push(record);
+    }
     Ok(rating.finish())
 }
 
@@ -176,8 +178,7 @@ fn imagine(
     end: DateTime<Utc>,
 ) -> Vec<UsageRecord> {
     let courses = courses(known, now);
-    let mut newest: BTreeMap<(UsageType, ResourceId, Option<VmId>), (bool, DateTime<Utc>)> =
-        BTreeMap::new();
+    let mut newest: BTreeMap<Thing, (bool, DateTime<Utc>)> = BTreeMap::new();
     for course in courses.values() {
         let mark = newest
             .entry(thing(course.last))
@@ -210,7 +211,9 @@ fn imagine(
 }
 
 /// What has one size and owner at a time.
-fn thing(record: &UsageRecord) -> (UsageType, ResourceId, Option<VmId>) {
+type Thing = (UsageType, ResourceId, Option<VmId>);
+
+fn thing(record: &UsageRecord) -> Thing {
     let attached = record.is_attach_row().then(|| record.vm.clone()).flatten();
     (record.usage_type, record.identity(), attached)
 }

@@ -193,20 +193,19 @@ impl Issued {
             let known = statements
                 .iter()
                 .position(|statement| statement.account == changed.account);
-            match known.and_then(|index| statements.get_mut(index)) {
-                Some(statement) => statement.apply(changed),
-                None => {
-                    let mut statement = IssuedStatement {
-                        account: changed.account.clone(),
-                        name: changed.name.clone(),
-                        path: changed.path.clone(),
-                        lines: Vec::new(),
-                        total: Money::zero(self.currency),
-                    };
-                    statement.apply(changed);
-                    statements.push(statement);
-                }
+            if let Some(statement) = known.and_then(|index| statements.get_mut(index)) {
+                statement.apply(changed);
+                continue;
             }
+            let mut statement = IssuedStatement {
+                account: changed.account.clone(),
+                name: changed.name.clone(),
+                path: changed.path.clone(),
+                lines: Vec::new(),
+                total: Money::zero(self.currency),
+            };
+            statement.apply(changed);
+            statements.push(statement);
         }
         statements
             .sort_by(|left, right| (&left.path, &left.account).cmp(&(&right.path, &right.account)));

@@ -96,7 +96,9 @@ pub fn simulate(
 ) -> Result<Simulation, RatingError> {
     let bill = |book| {
         let mut rating = Rating::new(book, inventory, period)?;
-        records.iter().for_each(|record| rating.push(record));
+        for record in records {
+            rating.push(record);
+        }
         Ok(rating.finish())
     };
     Simulation::compare(&bill(old)?, &bill(new)?)

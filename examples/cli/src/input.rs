@@ -60,7 +60,7 @@ impl InputArgs {
     /// Opens what the flags name: files where any are given, else the database.
     pub(crate) fn open(&self) -> Result<Input, Failure> {
         if self.files.usage.is_empty() {
-            Input::database(&self.database).map(|input| input.as_known_on(self.known_on))
+            Input::database(&self.database).map(|input| input.known_on(self.known_on))
         } else {
             Input::files(&self.files)
         }
@@ -120,7 +120,7 @@ impl Input {
     }
 
     /// The same as it was known at an instant. Files have only one state.
-    fn as_known_on(mut self, instant: Option<DateTime<Utc>>) -> Self {
+    fn known_on(mut self, instant: Option<DateTime<Utc>>) -> Self {
         if let Self::Store { known_on, .. } = &mut self {
             *known_on = instant;
         }

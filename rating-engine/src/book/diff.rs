@@ -1,7 +1,7 @@
 //! What changed between two price books: for whom and when, not in which line.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
@@ -125,10 +125,10 @@ impl DiffEntry {
 fn dates(period: Period, zone: Tz) -> String {
     let mut text = String::new();
     if period.start() > Period::always().start() {
-        text.push_str(&format!(" from {}", When::of_start(period.start(), zone)));
+        let _ = write!(text, " from {}", When::of_start(period.start(), zone));
     }
     if !period.is_open() {
-        text.push_str(&format!(" until {}", When::of_end(period.end(), zone)));
+        let _ = write!(text, " until {}", When::of_end(period.end(), zone));
     }
     text
 }
@@ -461,7 +461,7 @@ fn price_words(price: &Price, currency: Currency) -> String {
     if price.target != Target::Meter(Meter::Vm) && !price.covers.is_empty()
         || price.target == Target::Meter(Meter::Vm) && price.covers != [Meter::Cpu, Meter::Ram]
     {
-        text.push_str(&format!(", includes {}", labels(&price.covers)));
+        let _ = write!(text, ", includes {}", labels(&price.covers));
     }
     // hard-linked prices are net by default, those of everybody are not
     match (price.net, price.scope == Scope::Book) {

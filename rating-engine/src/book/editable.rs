@@ -255,15 +255,15 @@ fn write_value(field: &str, value: &Json, place: &str) -> Result<Value, BookErro
     Ok(match value {
         Json::Null => return Err(refused("empty", place, format!("{field} has no value"))),
         Json::Bool(value) => Value::from(*value),
-        Json::Number(number) => match number.as_i64() {
-            Some(number) => Value::from(number),
-            None => {
+        Json::Number(number) => {
+            let Some(number) = number.as_i64() else {
                 let message = format!(
                     "{field}: numbers with a fraction are not exact; put {number} in quotes"
                 );
                 return Err(refused("not_exact", place, message));
-            }
-        },
+            };
+            Value::from(number)
+        }
         Json::String(text) => match text.parse::<toml_edit::Datetime>() {
             Ok(date) if DATES.contains(&field) => Value::from(date),
             _ => Value::from(text.as_str()),

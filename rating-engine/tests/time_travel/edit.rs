@@ -144,7 +144,11 @@ fn what_is_not_there_or_changes_nothing_is_refused() {
         &json!({ "id": "cpu", "meter": "cpu", "amount": 1, "per": "month" }),
     ));
     let errors = edited(&text, twice).unwrap_err();
-    let slugs: Vec<&str> = errors.errors().iter().map(|error| error.slug()).collect();
+    let slugs: Vec<&str> = errors
+        .errors()
+        .iter()
+        .map(rating_engine::BookError::slug)
+        .collect();
     assert!(slugs.contains(&"duplicate_id"), "{errors}");
     let inexact = Edit::AddPrice(row(
         &json!({ "id": "x", "meter": "ram", "amount": 1.5, "per": "month" }),

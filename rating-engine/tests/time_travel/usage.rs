@@ -139,7 +139,9 @@ pub(crate) fn bill(book: &PriceBook, records: &[UsageRecord]) -> Bill {
 /// The bill of October against an inventory.
 pub(crate) fn bill_with(book: &PriceBook, records: &[UsageRecord], inventory: &Inventory) -> Bill {
     let mut rating = Rating::new(book, inventory, month()).unwrap();
-    records.iter().for_each(|record| rating.push(record));
+    for record in records {
+        rating.push(record);
+    }
     rating.finish()
 }
 

@@ -270,7 +270,7 @@ impl LabelChangeArgs {
         };
         let mut made = Vec::new();
         for (change, label) in changes.iter().zip(&labels) {
-            let changed = if self.diff {
+            let is_new = if self.diff {
                 let in_force = store.labels(cloud, None)?;
                 let effect = match change.value {
                     Some(_) => cloudstack_usage::store::LabelChange::set(&in_force, label)?,
@@ -287,7 +287,7 @@ impl LabelChangeArgs {
             } else {
                 store.clear_label(cloud, &change.target, change.valid, &self.author, recorded)?
             };
-            if changed {
+            if is_new {
                 made.push((change, label));
             }
         }

@@ -1,5 +1,6 @@
 //! `csbill leaks`.
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
@@ -56,13 +57,14 @@ impl LeaksArgs {
                 Format::Table => {
                     let mut text = table::text(&report)?;
                     for total in &leaks.totals {
-                        text.push_str(&format!(
-                            "{:>14} {}  {}: {}\n",
+                        let _ = writeln!(
+                            text,
+                            "{:>14} {}  {}: {}",
                             total.value.amount,
                             total.value.currency,
                             total.kind.slug(),
                             total.count
-                        ));
+                        );
                     }
                     text.into_bytes()
                 }

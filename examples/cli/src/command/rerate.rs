@@ -1,5 +1,6 @@
 //! `csbill rerate`.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -88,7 +89,7 @@ fn named(path: &Path) -> impl Fn(rating_engine::RatingError) -> Failure + '_ {
 fn text(correction: &Correction) -> String {
     let mut out = format!("Correction of {}\n", correction.period);
     for statement in &correction.statements {
-        out.push_str(&format!("\n{}\n", statement.path));
+        let _ = writeln!(out, "\n{}", statement.path);
         let mut rows: Vec<Vec<String>> = statement.lines.iter().map(row).collect();
         rows.push(vec![
             "Total".to_owned(),
@@ -101,10 +102,11 @@ fn text(correction: &Correction) -> String {
         ]);
         out.push_str(&layout(HEADINGS, &rows));
     }
-    out.push_str(&format!(
-        "\nTotal {} {}\n",
+    let _ = writeln!(
+        out,
+        "\nTotal {} {}",
         correction.total.amount, correction.currency
-    ));
+    );
     out
 }
 

@@ -73,10 +73,7 @@ fn replace(folder: &Path, old: &PriceText, more: &[&str]) -> Command {
 }
 
 fn text<'v>(value: &'v Value, path: &str) -> &'v str {
-    value
-        .pointer(path)
-        .and_then(Value::as_str)
-        .unwrap_or_else(|| panic!("{path} in {value}"))
+    value.pointer(path).and_then(Value::as_str).expect(path)
 }
 
 #[test]
@@ -381,8 +378,8 @@ fn what_was_known_on_a_day_can_be_asked_and_labels_are_dated() {
         now,
         "nobody knew of the label then"
     );
-    let list = good_json(csbill(path).args(["label", "list"]));
-    assert_eq!(text(&list, "/0/valid/start"), "2026-09-30T22:00:00Z");
+    let in_force = good_json(csbill(path).args(["label", "list"]));
+    assert_eq!(text(&in_force, "/0/valid/start"), "2026-09-30T22:00:00Z");
 
     let clear = ["clear", &format!("vm:{vm}"), "Billing"];
     good(&mut label(&clear));
