@@ -296,11 +296,19 @@ fn prices(sides: &(Side<'_>, Side<'_>), inventory: &Inventory) -> Vec<DiffEntry>
             );
             // a group that neither book has a price of its own for at that time says nothing
             let own = [was, is].into_iter().flatten().any(|found| found.own);
+            // whether discounts apply is said where it changes
+            let nets = [was, is].map(|found| found.map(|found| found.price.net));
+            let tell_net = matches!(nets, [Some(was), Some(is)] if was != is);
             let text = |found: Option<Found<'_>>, side: &Side<'_>| {
-                found.map(|found| found.text(side.book.currency, inventory))
+                found.map(|found| found.text(side.book.currency, inventory, tell_net))
             };
             let effect = |found: Option<Found<'_>>, side: &Side<'_>| {
-                found.map(|found| price_words(found.price, side.book.currency))
+                found.map(|found| {
+                    (
+                        price_words(found.price, side.book.currency),
+                        found.price.net,
+                    )
+                })
             };
             let same = effect(was, old) == effect(is, new);
             (own && !same).then(|| (text(was, old), text(is, new)))
@@ -330,8 +338,16 @@ struct Found<'a> {
 }
 
 impl Found<'_> {
-    fn text(&self, currency: Currency, inventory: &Inventory) -> String {
-        let words = price_words(self.price, currency);
+    fn text(&self, currency: Currency, inventory: &Inventory, tell_net: bool) -> String {
+        let mut words = price_words(self.price, currency);
+        if tell_net {
+            let net = self.price.net;
+            words.push_str(if net {
+                ", without discounts"
+            } else {
+                ", discounts apply"
+            });
+        }
         if self.own {
             return words;
         }
@@ -462,12 +478,6 @@ fn price_words(price: &Price, currency: Currency) -> String {
         || price.target == Target::Meter(Meter::Vm) && price.covers != [Meter::Cpu, Meter::Ram]
     {
         let _ = write!(text, ", includes {}", labels(&price.covers));
-    }
-    // hard-linked prices are net by default, those of everybody are not
-    match (price.net, price.scope == Scope::Book) {
-        (true, true) => text.push_str(", without discounts"),
-        (false, false) => text.push_str(", discounts apply"),
-        _ => {}
     }
     text
 }

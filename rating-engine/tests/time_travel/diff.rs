@@ -1,8 +1,9 @@
 //! What changed between two books.
 
+use proptest::prelude::*;
 use rating_engine::{BookDiff, PriceBook, diff};
 
-use crate::usage::{book, domains};
+use crate::usage::{book, domains, october};
 
 fn changes(old: &str, new: &str) -> Vec<String> {
     lines(&compare(&book(old), &book(new)))
@@ -54,7 +55,7 @@ fn who_loses_a_price_of_their_own_pays_what_everybody_pays() {
     assert_eq!(
         changes(&old, &ended),
         [
-            "CPU for domain ROOT/nordwind from 2027-01-01: 6.20 EUR per vCPU and month -> 10.00 EUR per vCPU and month (as for everybody)"
+            "CPU for domain ROOT/nordwind from 2027-01-01: 6.20 EUR per vCPU and month, without discounts -> 10.00 EUR per vCPU and month, discounts apply (as for everybody)"
         ]
     );
     assert_eq!(
@@ -119,4 +120,76 @@ fn an_ambiguous_name_is_refused() {
         diff(&old, &old, &inventory).unwrap_err().slug(),
         "ambiguous_scope"
     );
+}
+
+/// The prices of one scope: the day of October from which each holds, and how much; none
+/// where there is none.
+type Course = Vec<(i64, Option<u32>)>;
+
+fn course() -> impl Strategy<Value = Course> {
+    let one = (1_i64..32, prop::option::of(1_u32..4));
+    prop::collection::vec(one, 0..4).prop_map(|mut steps| {
+        steps.sort();
+        steps.dedup_by_key(|step| step.0);
+        steps
+    })
+}
+
+fn on(course: &Course, day: i64) -> Option<u32> {
+    let step = course.iter().rev().find(|(from, _)| *from <= day);
+    step.and_then(|(_, amount)| *amount)
+}
+
+/// Rows of a course, cut once more at `cut`, which changes nothing.
+fn rows(course: &Course, scope: &str, prefix: &str, cut: i64) -> String {
+    let mut days: Vec<i64> = course.iter().map(|(from, _)| *from).chain([cut]).collect();
+    days.sort_unstable();
+    days.dedup();
+    days.push(32);
+    days.windows(2)
+        .filter_map(|pair| {
+            let (from, amount) = (pair[0], on(course, pair[0])?);
+            let until = pair[1] - 1;
+            Some(format!(
+                "[[price]]\nid = \"{prefix}{from}\"\nmeter = \"cpu\"\namount = \"{amount}\"\nper = \"month\"\n\
+                 from = 2026-10-{from:02}\nuntil = 2026-10-{until:02}\n{scope}\n"
+            ))
+        })
+        .collect()
+}
+
+fn both(everybody: &Course, own: &Course, prefix: &str, cut: i64) -> PriceBook {
+    let scope = "scope = { domain = \"nordwind\" }\nnet = false";
+    let text = rows(everybody, "", &format!("{prefix}-all-"), cut)
+        + &rows(own, scope, &format!("{prefix}-own-"), cut);
+    book(&text)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    /// On every day: a customer pays something else exactly where a difference says so.
+    #[test]
+    fn a_difference_holds_on_just_the_days_it_names(
+        old_all in course(), old_own in course(), new_all in course(), new_own in course(),
+        cuts in (1_i64..32, 1_i64..32),
+    ) {
+        let old = both(&old_all, &old_own, "old", cuts.0);
+        let new = both(&new_all, &new_own, "new", cuts.1);
+        let entries = compare(&old, &new).entries;
+        for day in 1..32 {
+            let at = october(day, 12);
+            let touches = |own: bool| entries.iter().any(|entry| {
+                entry.scope.is_some() == own && entry.period.unwrap().contains(at)
+            });
+            prop_assert_eq!(touches(false), on(&old_all, day) != on(&new_all, day));
+            let (was_own, is_own) = (on(&old_own, day), on(&new_own, day));
+            let was = was_own.or(on(&old_all, day));
+            let is = is_own.or(on(&new_all, day));
+            let named = if was_own.is_none() && is_own.is_none() { touches(false) } else { touches(true) };
+            prop_assert_eq!(named, was != is, "day {}", day);
+        }
+        // cut elsewhere and called otherwise, a book is the same
+        prop_assert!(compare(&old, &both(&old_all, &old_own, "else", cuts.1)).is_empty());
+    }
 }
