@@ -345,6 +345,8 @@ fn a_sheet_is_set_up_to_be_read_and_printed() {
     ] {
         assert!(lines.contains(part), "{part}");
     }
+    // text stays text when somebody edits the cell
+    assert!(inside(&bytes, "xl/styles.xml").contains("quotePrefix=\"1\""));
     let titles = "<definedName name=\"_xlnm.Print_Titles\" localSheetId=\"1\">Lines!$1:$1<";
     assert!(inside(&bytes, "xl/workbook.xml").contains(titles));
 }
