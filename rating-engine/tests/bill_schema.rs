@@ -5,6 +5,7 @@
     reason = "a helper that fails fails its test"
 )]
 
+#[path = "builders/mod.rs"]
 mod support;
 
 use std::collections::BTreeSet;

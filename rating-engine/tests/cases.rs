@@ -6,6 +6,7 @@
     reason = "a helper that fails fails its test"
 )]
 
+#[path = "builders/mod.rs"]
 mod support;
 
 #[path = "cases/customers.rs"]
