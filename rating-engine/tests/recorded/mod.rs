@@ -1,6 +1,7 @@
 //! The recorded October, in the worlds in which it is told.
 
 mod attachments;
+mod dirty;
 mod findings;
 mod timeline;
 mod used_time;
