@@ -1,5 +1,9 @@
 //! What other months hold that the recorded one does not: small clouds, records in the
 //! style of CloudStack, every expected number worked out by hand.
+#![expect(
+    clippy::unwrap_used,
+    reason = "in a test a panic is the report of a failure"
+)]
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use cloudstack_usage::{

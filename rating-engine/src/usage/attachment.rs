@@ -46,7 +46,7 @@ impl Attachments {
         for (volume, runs) in runs {
             let runs = joined(runs);
             let known = by_volume.entry(volume).or_default();
-            *known = between(sharpened(known, &runs), &runs);
+            *known = between(&sharpened(known, &runs), &runs);
         }
         Self { by_volume }
     }
@@ -89,7 +89,7 @@ fn proven(millis: i64) -> Option<Moment> {
 
 /// Adds what rows say of the time in which the syncs know of no attachment: a volume that
 /// was attached and taken off again between two of them.
-fn between(known: History<VmId>, runs: &[Run]) -> History<VmId> {
+fn between(known: &History<VmId>, runs: &[Run]) -> History<VmId> {
     let mut spans: Vec<(Moment, Option<Moment>, VmId)> = known
         .spans()
         .iter()

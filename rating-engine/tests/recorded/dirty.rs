@@ -54,7 +54,7 @@ fn every_record_twice_costs_what_it_costs_once() {
         let input = world.input("usage-daily");
         let once = bill(world, input);
         let twice = with(input, |records| {
-            records.extend(input.records.iter().cloned())
+            records.extend(input.records.iter().cloned());
         });
         let twice = bill(world, &twice);
         assert_eq!(lines(&twice), lines(&once));
@@ -182,7 +182,7 @@ fn usage_that_begins_within_the_month_makes_no_gaps_of_what_was_never_read() {
         let input = world.input("usage-daily");
         let from = world.recording.at("10-05T00:00:00");
         let late = with(input, |records| {
-            records.retain(|record| record.window.start() >= from)
+            records.retain(|record| record.window.start() >= from);
         });
         let bill = bill(world, &late);
         let gaps = of_kind(&bill, FindingKind::NotMetered);

@@ -142,7 +142,8 @@ pub(crate) fn measuring_book(zone: &str) -> PriceBook {
             _ => "",
         };
         let slug = meter.slug();
-        text += &format!("[[price]]\nid = {slug:?}\nmeter = {slug:?}\namount = \"1\"\n{how}\n");
+        let row = format!("[[price]]\nid = {slug:?}\nmeter = {slug:?}\namount = \"1\"\n{how}\n");
+        text.push_str(&row);
     }
     PriceBook::from_toml(&text).unwrap()
 }
