@@ -1,8 +1,8 @@
-//! What Apache CloudStack says about usage.
-//!
-//! The model of usage records, metadata and their histories. Nothing here knows a price.
+#![doc = include_str!("../README.md")]
 
 mod api;
+#[cfg(any(feature = "blocking", feature = "async"))]
+mod client;
 mod error;
 mod history;
 mod id;
@@ -27,6 +27,12 @@ pub use api::{
     Credentials, DateDialect, Request, Secret, SignedRequest, UsageRequest, metadata_requests,
     sign, string_to_sign, verify,
 };
+#[cfg(feature = "async")]
+pub use client::AsyncClient;
+#[cfg(feature = "blocking")]
+pub use client::BlockingClient;
+#[cfg(any(feature = "blocking", feature = "async"))]
+pub use client::{ClientOptions, HttpMethod, Progress};
 pub use error::{Error, ErrorKind};
 pub use history::{History, Moment, MomentSource, Span};
 pub use id::{

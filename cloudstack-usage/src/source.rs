@@ -46,7 +46,8 @@ pub struct UsagePage {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notice {
     /// The stable name of what happened (`page_size_reduced`, `call_not_permitted`,
-    /// `page_split`, `records_unreadable`, `list_unstable`).
+    /// `call_refused`, `page_split`, `records_unreadable`, `list_unstable`,
+    /// `list_incomplete`).
     pub slug: String,
     /// The same in words, naming the call.
     pub message: String,

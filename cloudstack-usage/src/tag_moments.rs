@@ -36,8 +36,6 @@ pub(crate) struct TagChange {
     /// The resource's own bounds, where they are known: no event outside can be the cause.
     pub(crate) created: Option<DateTime<Utc>>,
     pub(crate) removed: Option<DateTime<Utc>>,
-    /// The tag went away with its resource: an event may explain it, but none is needed.
-    pub(crate) with_resource: bool,
 }
 
 /// A resource that can have been tagged without any sync seeing the tag.
@@ -129,9 +127,7 @@ pub(crate) fn place(changes: &[TagChange], events: &TagEvents, gaps: &[SyncGap])
     let mut members: Vec<Vec<usize>> = vec![Vec::new(); gaps.len()];
     for (index, change) in changes.iter().enumerate() {
         let number = gaps.partition_point(|gap| gap.until < change.until);
-        if let Some((gap, members)) = gaps.get(number).zip(members.get_mut(number))
-            && change.after.is_some_and(|after| gap.after <= after)
-        {
+        if let Some(members) = members.get_mut(number) {
             members.push(index);
         }
     }
@@ -142,12 +138,11 @@ pub(crate) fn place(changes: &[TagChange], events: &TagEvents, gaps: &[SyncGap])
             }
         }
     }
-    changes
-        .iter()
-        .zip(candidates)
-        .map(|(change, candidates)| match candidates.first() {
+    candidates
+        .into_iter()
+        .map(|candidates| match candidates.first() {
             None => Placement::Unexplained,
-            Some(at) if candidates.len() == 1 && !change.with_resource => Placement::At(*at),
+            Some(at) if candidates.len() == 1 => Placement::At(*at),
             Some(_) => Placement::Doubtful,
         })
         .collect()

@@ -3,6 +3,12 @@
 //! The expectations are the recording's own story (`examples/data/cloudstack-4.23/README.md`);
 //! a copy with other dates, names and ids must tell the same story.
 #![cfg(feature = "recording")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of a test fail the test"
+)]
 
 use std::path::PathBuf;
 
@@ -218,7 +224,7 @@ impl Story {
             match (span.ended, ended) {
                 (Some(moment), Some(ended)) => self.assert_moment(moment, *ended, &what),
                 (ended, expected) => {
-                    assert_eq!(ended.is_none(), expected.is_none(), "{what}: {ended:?}")
+                    assert_eq!(ended.is_none(), expected.is_none(), "{what}: {ended:?}");
                 }
             }
         }
@@ -234,7 +240,7 @@ impl Story {
             .chain(inventory.volumes.values().map(|volume| &volume.tags))
             .chain(inventory.resources.values().map(|resource| &resource.tags))
             .chain(inventory.projects.values().map(|project| &project.tags))
-            .flat_map(|tags| tags.iter())
+            .flat_map(TagHistory::iter)
             .map(|(_, history)| history.spans().len())
             .sum::<usize>();
         assert_eq!(of_all, TAGS.len() + 1);

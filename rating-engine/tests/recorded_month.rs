@@ -7,4 +7,3 @@
 )]
 
 mod recorded;
-mod support;

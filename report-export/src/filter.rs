@@ -140,6 +140,7 @@ impl Candidate {
             &self.path
         };
         match &self.id {
+            Some(id) if label.is_empty() => id.clone(),
             Some(id) if id != label => format!("{label} ({id})"),
             _ => label.clone(),
         }

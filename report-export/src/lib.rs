@@ -7,20 +7,42 @@
 //! All reports add the same printed lines, so every partition of a view has its total.
 //!
 //! ```
-//! use rating_engine::Bill;
-//! use report_export::{Csv, ExportError, GroupBy, View, lines, summary, workbook};
+//! # use cloudstack_usage::Period;
+//! # use rating_engine::{Bill, BookVersion, Counts, Currency, Exact, Money};
+//! use report_export::{Csv, GroupBy, View, findings, lines, summary, workbook};
 //!
-//! fn export(bill: &Bill) -> Result<(), ExportError> {
-//!     let view = View::of_bill(bill)?;
-//!     Csv::rfc4180().write_file(&lines(&view), "lines.csv")?;
-//!     Csv::excel_de().write_file(&summary(&view, &[GroupBy::Domain])?, "domains.csv")?;
-//!     for statement in &bill.statements {
-//!         let view = View::of_statement(bill, &statement.account.to_string())?;
-//!         let warnings = workbook(&view)?.save(format!("{}.xlsx", statement.account))?;
-//!         assert_eq!(warnings.count, 0);
-//!     }
-//!     Ok(())
+//! # let currency = Currency::from_code("EUR").unwrap();
+//! # let bill = Bill {
+//! #     period: Period::parse("2031-02-28T23:00:00Z", "2031-03-31T22:00:00Z").unwrap(),
+//! #     zone: "Europe/Berlin".to_owned(),
+//! #     currency,
+//! #     book: BookVersion { name: "prices".to_owned(), digest: "b00c".to_owned() },
+//! #     statements: Vec::new(),
+//! #     findings: Vec::new(),
+//! #     counts: Counts::default(),
+//! #     total: Money::zero(currency),
+//! #     exact: Exact::zero(),
+//! #     digest: "d1935".to_owned(),
+//! # };
+//! // `bill` is what the rating engine returns
+//! let view = View::of_bill(&bill)?;
+//! let by_domain = summary(&view, &[GroupBy::Domain])?;
+//! assert_eq!(
+//!     String::from_utf8_lossy(&Csv::rfc4180().to_bytes(&by_domain)?),
+//!     "domain_path,domain_id,lines,list_amount,discount_amount,amount,currency\r\n",
+//! );
+//!
+//! let folder = tempfile::tempdir()?;
+//! Csv::excel_de().write_file(&lines(&view), folder.path().join("lines.csv"))?;
+//! Csv::rfc4180().write_file(&findings(&view)?, folder.path().join("findings.csv"))?;
+//! for statement in &bill.statements {
+//!     let account = statement.account.to_string();
+//!     let view = View::of_statement(&bill, &account)?;
+//!     workbook(&view)?.save(folder.path().join(format!("{account}.xlsx")))?;
 //! }
+//! let warnings = workbook(&view)?.save(folder.path().join("bill.xlsx"))?;
+//! assert_eq!(warnings.count, 0);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 #![forbid(unsafe_code)]
 

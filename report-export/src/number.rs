@@ -58,6 +58,8 @@ mod tests {
         assert_eq!(exact_float("9999999999999.99"), Some(9_999_999_999_999.99));
         // the measured trap: a float would read ...99.98
         assert_eq!(exact_float("99999999999999.99"), None);
+        // a float holds these sixteen digits, but Excel shows fifteen
+        assert_eq!(exact_float("1234567890123456"), None);
         assert_eq!(exact_float("-0.05"), Some(-0.05));
         assert_eq!(exact_float("-0.00").unwrap().to_string(), "0");
         assert_eq!(exact_float("100000000000000000"), Some(1e17));

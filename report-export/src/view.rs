@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use cloudstack_usage::{DomainId, ResourceId};
-use rating_engine::{Bill, Finding, LineItem, Statement};
+use rating_engine::{Bill, Finding, LineItem, Money, Statement};
 
 use crate::error::{ErrorKind, ExportError};
 use crate::filter::{Filter, Selection, domain_candidate, resolve};
@@ -35,13 +35,21 @@ impl<'a> View<'a> {
     /// The whole bill.
     ///
     /// # Errors
-    /// When a line has another currency than the bill, or a statement's printed lines do
-    /// not add up to its printed total.
+    /// When a line has another currency than the bill, a statement's printed lines do not
+    /// add up to its printed total, or the statements do not add up to the bill's.
     pub fn of_bill(bill: &'a Bill) -> Result<Self, ExportError> {
         for statement in &bill.statements {
             check(bill, statement)?;
         }
-        Self::new(bill, None, None)
+        let view = Self::new(bill, None, None)?;
+        if view.totals.amount != bill.total {
+            return Err(inconsistent(
+                "the statements of the bill",
+                &view.totals,
+                &bill.total,
+            ));
+        }
+        Ok(view)
     }
 
     /// One statement of the bill: by its billing account's id, path or name.
@@ -198,14 +206,19 @@ fn check(bill: &Bill, statement: &Statement) -> Result<(), ExportError> {
     if totals.amount == statement.total {
         return Ok(());
     }
-    Err(ExportError::new(
+    let what = format!("the lines of the statement of {}", statement.path);
+    Err(inconsistent(&what, &totals, &statement.total))
+}
+
+fn inconsistent(what: &str, totals: &Totals, total: &Money) -> ExportError {
+    ExportError::new(
         ErrorKind::Inconsistent,
         format!(
-            "the lines of the statement of {} add up to {}, but its total is {}; rate the \
-             period again and report this if it stays",
-            statement.path, totals.amount, statement.total
+            "{what} add up to {}, but the total says {total}; rate the period again and \
+             report this if it stays",
+            totals.amount
         ),
-    ))
+    )
 }
 
 fn add(totals: &mut Totals, line: &LineItem) -> Result<(), ExportError> {

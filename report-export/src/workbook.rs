@@ -16,11 +16,7 @@ use crate::xlsx::Workbook;
 /// # Errors
 /// When the workbook cannot be built or its temporary files cannot be written.
 pub fn workbook(view: &View<'_>) -> Result<Workbook, ExportError> {
-    fill(Workbook::new(view.bill(), &title(view))?, view)
-}
-
-/// Adds the sheets of a view to a workbook.
-pub(crate) fn fill(mut workbook: Workbook, view: &View<'_>) -> Result<Workbook, ExportError> {
+    let mut workbook = Workbook::new(view.bill(), &title(view));
     for (sheet, by) in summaries(view) {
         workbook.add(sheet, &summary(view, by)?)?;
     }

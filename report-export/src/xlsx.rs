@@ -141,11 +141,8 @@ struct Part {
 }
 
 impl Workbook {
-    /// An empty workbook about this bill.
-    ///
-    /// # Errors
-    /// When the period's end is no date that Excel knows.
-    pub fn new(bill: &Bill, title: &str) -> Result<Self, ExportError> {
+    /// An empty workbook about this bill. Its date of creation is the end of the period.
+    pub fn new(bill: &Bill, title: &str) -> Self {
         let mut book = rust_xlsxwriter::Workbook::new();
         // a fixed date, so that equal bills make equal files
         let created = excel_datetime(bill.period.end().naive_utc()).unwrap_or_default();
@@ -155,7 +152,7 @@ impl Workbook {
             .set_comment(format!("Digest of the bill: {}", clean(&bill.digest)))
             .set_creation_datetime(&created);
         book.set_properties(&properties);
-        Ok(Self {
+        Self {
             book,
             names: BTreeSet::new(),
             rows_per_sheet: MAX_ROWS,
@@ -163,7 +160,7 @@ impl Workbook {
             sheet: None,
             sheets: 0,
             warnings: Warnings::default(),
-        })
+        }
     }
 
     /// The same with fewer rows a sheet than the format allows, the header included; at
@@ -210,7 +207,7 @@ impl Workbook {
         Ok(self.warnings)
     }
 
-    /// The workbook as bytes.
+    /// The workbook as bytes, all of them in memory.
     ///
     /// # Errors
     /// When it cannot be built.

@@ -5,6 +5,9 @@ use rust_xlsxwriter::{Color, Format, FormatAlign, FormatBorder};
 
 use crate::column::{Column, Kind};
 
+/// Text is wrapped in columns at least this wide: messages and notes.
+const WRAPPED_FROM: u16 = 60;
+
 /// The formats of one column: in rows, and in the totals row.
 #[derive(Debug, Clone)]
 pub(crate) struct ColumnStyle {
@@ -14,13 +17,16 @@ pub(crate) struct ColumnStyle {
 
 impl ColumnStyle {
     pub(crate) fn of(column: &Column) -> Self {
-        let format = Format::new()
-            .set_num_format(number_format(column))
-            .set_align(FormatAlign::Top);
-        let row = match column.kind() {
-            // line breaks in texts are shown, the row's height stays with the reader
-            Kind::Text if column.width() >= 60 => format.set_text_wrap(),
-            _ => format,
+        let format = Format::new().set_align(FormatAlign::Top);
+        let row = match number_format(column) {
+            Some(numbers) => format.set_num_format(numbers),
+            // text stays text when somebody edits the cell, also if it begins with =
+            None => format.set_quote_prefix(),
+        };
+        let row = if column.width() >= WRAPPED_FROM {
+            row.set_text_wrap()
+        } else {
+            row
         };
         let total = row.clone().set_bold().set_border_top(FormatBorder::Thin);
         Self { row, total }
@@ -38,20 +44,20 @@ pub(crate) fn header() -> Format {
 
 /// One number format per kind, and for money one per number of minor digits. Quantities
 /// show six places; the cell holds up to nine.
-fn number_format(column: &Column) -> String {
+fn number_format(column: &Column) -> Option<String> {
     match column.kind() {
-        Kind::Text => "General".to_owned(),
+        Kind::Text => None,
         Kind::Money => {
             let digits = column
                 .unit()
                 .and_then(Currency::from_code)
                 .map_or(2, |currency| currency.minor_digits());
-            with_places(digits)
+            Some(with_places(digits))
         }
-        Kind::Quantity | Kind::Price => with_places(6),
-        Kind::Date => "yyyy-mm-dd".to_owned(),
-        Kind::Instant => "yyyy-mm-dd hh:mm:ss".to_owned(),
-        Kind::Integer => with_places(0),
+        Kind::Quantity | Kind::Price => Some(with_places(6)),
+        Kind::Date => Some("yyyy-mm-dd".to_owned()),
+        Kind::Instant => Some("yyyy-mm-dd hh:mm:ss".to_owned()),
+        Kind::Integer => Some(with_places(0)),
     }
 }
 

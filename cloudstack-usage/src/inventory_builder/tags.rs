@@ -227,6 +227,7 @@ impl Step<'_> {
                 history.set(self.key, began, value);
             }
             (Some(_), None) => {
+                // a tag that went away with its resource needs no event
                 let ended = self.end.or(ended.at().map(event)).unwrap_or(seen);
                 history.clear(self.key, ended);
             }
@@ -308,7 +309,6 @@ impl Step<'_> {
             until: self.at,
             created: known.get(self.resource).and_then(|known| known.created),
             removed: removed.filter(|_| action == TagAction::Delete),
-            with_resource: removed.is_some() && action == TagAction::Delete,
         })
     }
 }

@@ -11,7 +11,9 @@ use crate::history::{History, Moment, MomentSource};
 use crate::id::{DomainId, ResourceId, VmId, VolumeId};
 use crate::inventory::{Inventory, LifetimeSource};
 use crate::label::Label;
-use crate::metadata::{Domain, Kind, Project, Snapshot, TagAction, TagEvent, Vm, Volume};
+use crate::metadata::{
+    Domain, IpAddress, Kind, Project, Snapshot, TagAction, TagEvent, Vm, Volume,
+};
 use crate::period::Period;
 use crate::quantity::Quantity;
 use crate::record::{Holder, Owner, UsageRecord};
@@ -295,7 +297,7 @@ mod values {
 
 mod lifetimes {
     use super::*;
-    use UsageType::{AllocatedVm, IpAddress, Volume as VolumeType};
+    use UsageType::{AllocatedVm, Volume as VolumeType};
 
     fn life(inventory: &Inventory, id: &str) -> (DateTime<Utc>, Option<DateTime<Utc>>) {
         let life = inventory.vms[&VmId::new(id)].lifetime;
@@ -334,8 +336,9 @@ mod lifetimes {
         assert_eq!(lifetime.end_source, LifetimeSource::Usage);
 
         // usage that was only read to the first of May proves no end
+        syncs[0].at = at("02 06:00");
         let inventory = build_with(&syncs, usage(&used[..1]));
-        assert_eq!(life(&inventory, "a").1, Some(at("02 00:00")));
+        assert_eq!(life(&inventory, "a").1, Some(at("02 06:00")));
     }
 
     #[test]
@@ -369,7 +372,7 @@ mod lifetimes {
         let used = [
             record(AllocatedVm, "a", 3, 1),
             record(VolumeType, "v", 3, 1),
-            record(IpAddress, "i", 3, 1),
+            record(UsageType::IpAddress, "i", 3, 1),
         ];
         let inventory = build_with(&syncs, usage(&used));
         let entry = &inventory.vms[&VmId::new("a")];
@@ -391,6 +394,38 @@ mod lifetimes {
         assert_eq!(life(&inventory, "a"), (at("03 19:00"), None));
         let inventory = build_with(&[sync("06 00:00")], usage(&used));
         assert_eq!(life(&inventory, "a").1, Some(at("05 00:00")));
+
+        // usage was read further, or stopped within its window: it is gone
+        let mut more = usage(&used);
+        more.observe(&record(AllocatedVm, "b", 5, 24));
+        let inventory = build_with(&[sync("02 00:00")], more);
+        assert_eq!(life(&inventory, "a").1, Some(at("05 00:00")));
+        let used = [(3, 5), (4, 23)].map(|(day, hours)| record(AllocatedVm, "a", day, hours));
+        let inventory = build_with(&[sync("02 00:00")], usage(&used));
+        assert_eq!(life(&inventory, "a").1, Some(at("04 23:00")));
+    }
+
+    #[test]
+    fn an_address_that_was_given_to_a_new_owner_lived_before() {
+        let mut seen = sync("06 00:00");
+        seen.ip_addresses.push(IpAddress {
+            id: ResourceId::new("i"),
+            address: "192.0.2.1".to_owned(),
+            owner: owner(),
+            allocated: Some(at("05 00:00")),
+            state: Some("Allocated".to_owned()),
+            is_system: false,
+            is_source_nat: false,
+            zone: None,
+        });
+        let start = |records: &[UsageRecord]| {
+            let inventory = build_with(&[seen.clone()], usage(records));
+            let life = inventory.resources[&ResourceId::new("i")].lifetime;
+            (life.start, life.start_source)
+        };
+        assert_eq!(start(&[]), (at("05 00:00"), LifetimeSource::Created));
+        let before = record(UsageType::IpAddress, "i", 2, 24);
+        assert_eq!(start(&[before]), (at("02 00:00"), LifetimeSource::Usage));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::entry::Entry;
 use super::json;
 use super::refusal::Refusal;
 use crate::error::{Error, ErrorKind};
@@ -39,6 +40,7 @@ pub struct Answer {
     label: String,
     count: Option<u64>,
     lists: Vec<(String, Vec<Box<RawValue>>)>,
+    objects: Vec<(String, Box<RawValue>)>,
 }
 
 impl Answer {
@@ -54,18 +56,21 @@ impl Answer {
             return Err(refusal.into_error(label));
         }
         let count = body.get("count").and_then(|raw| number(raw.get()));
-        let mut lists = Vec::new();
+        let (mut lists, mut objects) = (Vec::new(), Vec::new());
         for (Key(name), raw) in &body {
             if name != "uuidList" && raw.get().starts_with('[') {
                 let entries: Vec<Box<RawValue>> = serde_json::from_str(raw.get())
                     .map_err(|cause| json::not_json(label, raw.get(), cause))?;
                 lists.push((name.clone().into_owned(), entries));
+            } else if raw.get().starts_with('{') {
+                objects.push((name.clone().into_owned(), (*raw).to_owned()));
             }
         }
         Ok(Self {
             label: label.to_owned(),
             count,
             lists,
+            objects,
         })
     }
 
@@ -84,6 +89,25 @@ impl Answer {
     /// give the number in this page instead.
     pub fn count(&self) -> Option<u64> {
         self.count
+    }
+
+    /// How many entries the answer lists.
+    #[cfg(any(feature = "blocking", feature = "async"))]
+    pub(crate) fn len(&self) -> u64 {
+        let entries: usize = self.lists.iter().map(|(_, entries)| entries.len()).sum();
+        u64::try_from(entries).unwrap_or(u64::MAX)
+    }
+
+    /// The single object of this name, as sent (`capability` of `listCapabilities`).
+    pub fn object(&self, name: &str) -> Option<&str> {
+        let found = self.objects.iter().find(|(known, _)| known == name);
+        found.map(|(_, object)| object.get())
+    }
+
+    /// The server's version, in the answer of `listCapabilities` (`4.23.0.0`).
+    pub fn version(&self) -> Option<String> {
+        let capability = Entry::parse(self.object("capability")?).ok()?;
+        capability.text("cloudstackversion").ok()?
     }
 
     /// The entries of the list with one of these names, as sent; none for an empty answer.
@@ -198,6 +222,15 @@ mod tests {
             answer.entries(&["usagerecord"]).unwrap_err().kind(),
             ErrorKind::Malformed
         );
+    }
+
+    #[test]
+    fn the_version_is_in_the_capabilities() {
+        let body =
+            br#"{"listcapabilitiesresponse":{"capability":{"cloudstackversion":"4.19.1.0"}}}"#;
+        let answer = Answer::parse("call", body).unwrap();
+        assert_eq!(answer.version().as_deref(), Some("4.19.1.0"));
+        assert_eq!(Answer::parse("call", b"{}").unwrap().version(), None);
     }
 
     #[test]

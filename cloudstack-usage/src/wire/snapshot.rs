@@ -58,6 +58,9 @@ pub struct SnapshotBuilder {
     at: DateTime<Utc>,
     asked: BTreeSet<Kind>,
     incomplete: BTreeSet<Kind>,
+    /// What the entries of the last answer, and of all answers of the call, are named by.
+    last_names: Vec<String>,
+    names_in_call: BTreeSet<String>,
     rejections: Vec<Rejection>,
     notices: Vec<Notice>,
     domains: BTreeMap<DomainId, Domain>,
@@ -124,6 +127,24 @@ impl SnapshotBuilder {
         self.notices.push(notice);
     }
 
+    /// Begins to count what a call names anew.
+    #[cfg(any(feature = "blocking", feature = "async"))]
+    pub(crate) fn begin_call(&mut self) {
+        self.names_in_call.clear();
+    }
+
+    /// How many things the answers since [`begin_call`](Self::begin_call) named.
+    #[cfg(any(feature = "blocking", feature = "async"))]
+    pub(crate) fn named_in_call(&self) -> usize {
+        self.names_in_call.len()
+    }
+
+    /// What the last answer named, in its order.
+    #[cfg(any(feature = "blocking", feature = "async"))]
+    pub(crate) fn last_names(&self) -> Vec<String> {
+        self.last_names.clone()
+    }
+
     /// Adds an answer that was opened already.
     pub(crate) fn add_answer(&mut self, kind: Kind, answer: &Answer) -> Result<AddedPage, Error> {
         let entries = answer.entries(&[kind.list_name()])?;
@@ -133,8 +154,12 @@ impl SnapshotBuilder {
             new: 0,
             count: answer.count(),
         };
+        self.last_names.clear();
         for (index, json) in entries.into_iter().enumerate() {
-            match Entry::parse(json).and_then(|entry| self.add_entry(kind, &entry)) {
+            match Entry::parse(json).and_then(|entry| {
+                self.name(kind, &entry)?;
+                self.add_entry(kind, &entry)
+            }) {
                 Ok(new) => added.new += usize::from(new),
                 Err(error) => {
                     self.incomplete.insert(kind);
@@ -144,6 +169,22 @@ impl SnapshotBuilder {
             }
         }
         Ok(added)
+    }
+
+    /// Notes what an entry names: an id, or a key of a resource.
+    fn name(&mut self, kind: Kind, entry: &Entry<'_>) -> Result<(), EntryError> {
+        let fields: &[&'static str] = match kind {
+            Kind::Tag => &["resourcetype", "resourceid", "key"],
+            _ => &["id"],
+        };
+        let mut name = String::new();
+        for field in fields {
+            name.push_str(&entry.text(field)?.unwrap_or_default());
+            name.push('\u{0}');
+        }
+        self.names_in_call.insert(name.clone());
+        self.last_names.push(name);
+        Ok(())
     }
 
     /// Whether the entry named something new.

@@ -130,7 +130,8 @@ impl<'a, 's> Deciding<'_, 'a, 's> {
     fn charge_vm(&mut self) {
         let basis = basis_of(self.subject);
         let packages = self.packages();
-        let vm_price = self.price(&Target::Meter(Meter::Vm), basis);
+        // a price of the VM covers its CPU and RAM whichever of its times pays for it
+        let vm_price = self.price(&Target::Meter(Meter::Vm), None);
         let vm_covers: Vec<Meter> = vm_price
             .and_then(|index| self.plan.book.prices.get(index))
             .map(|price| price.covers.clone())

@@ -3,15 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cloudstack_usage::{DomainId, Holder, Inventory, Moment, Period, ResourceId, Tag, VmId};
+use rust_decimal::Decimal;
 
+use super::names;
 use super::parts::{Part, Timeline, instant, resource_kind};
-use crate::allocate::allocate;
+use crate::allocate::allocate_grouped;
 use crate::book::model::{DiscountAmount, Per, Price, PriceKind, Target};
+use crate::currency::Currency;
 use crate::exact::Exact;
 use crate::money::Money;
 use crate::plan::{Charge, Decision, Plan, Position, basis_of};
 use crate::rounding::RoundingPoint;
 use crate::statement::{Bound, Explanation, Item, LineItem, Reduction, Segment, Statement};
+use crate::unit::Measure;
 
 /// What makes a line: all charges of one key are added.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -103,7 +107,11 @@ fn statement(
     let places = currency.minor_digits();
     let nets: Vec<Exact> = lines.iter().map(|line| line.net.clone()).collect();
     let minors = match plan.book.rounding_point {
-        RoundingPoint::Total => allocate(&exact.round(places, mode), &nets, places),
+        RoundingPoint::Total => {
+            let groups: Vec<[String; LEVELS]> = lines.iter().map(levels).collect();
+            let groups: Vec<&[String]> = groups.iter().map(<[String; LEVELS]>::as_slice).collect();
+            allocate_grouped(&exact.round(places, mode), &nets, &groups, places)
+        }
         RoundingPoint::LineFirst => nets.iter().map(|net| net.round(places, mode)).collect(),
     };
     let mut total = num_bigint::BigInt::from(0);
@@ -122,6 +130,19 @@ fn statement(
         total: Money::from_minor(total, currency),
         exact,
     }
+}
+
+/// How many groups a line lies in.
+const LEVELS: usize = 4;
+
+/// The groups that a line lies in, from the outermost: what people add up on a statement.
+fn levels(line: &LineItem) -> [String; LEVELS] {
+    [
+        line.domain.to_string(),
+        format!("{:?}", line.holder),
+        format!("{:?}", line.cost_centre),
+        format!("{:?}", line.vm),
+    ]
 }
 
 /// The order in which people look for lines.
@@ -292,9 +313,14 @@ impl<'p, 'a> LineBuilder<'_, 'p, 'a> {
             format!("{} {}", item.kind(), item.name()),
             price.map(|price| price.id.clone()).unwrap_or_default(),
             key.exemption.clone().unwrap_or_default(),
-            self.discount_ids().join(","),
+            self.discount_ids()
+                .iter()
+                .map(|id| id.replace('\\', "\\\\").replace(',', "\\,"))
+                .collect::<Vec<_>>()
+                .join(","),
         ];
-        fields.map(|field| field.replace('|', "||")).join("|")
+        let plain = |field: String| field.replace('\\', "\\\\").replace('|', "\\|");
+        fields.map(plain).join("|")
     }
 
     fn discount_ids(&self) -> Vec<String> {
@@ -345,9 +371,9 @@ impl<'p, 'a> LineBuilder<'_, 'p, 'a> {
             .subject
             .name_at(last_instant(self.plan.period))
             .map(str::to_owned);
+        let key = &timeline.subject.stream.key;
         known.unwrap_or_else(|| {
-            let address = shown.description.strip_prefix("IPAddress: ");
-            address.unwrap_or(&shown.description).trim().to_owned()
+            names::from_description(key.usage_type, &key.identity, &shown.description)
         })
     }
 
@@ -494,18 +520,21 @@ fn quantity_unit(price: &Price) -> String {
     }
 }
 
-/// A price in words.
+/// A price in words: `7.50 EUR per vCPU and month`, `3.00 EUR per month`.
 fn price_text(price: &Price, plan: &Plan<'_>) -> String {
     let currency = plan.book.currency;
-    let unit = match price.per {
-        Per::Unit => format!("per {}", price.unit.name()),
-        Per::Once => format!("per {}, once", price.unit.name()),
-        per => format!("per {} and {}", price.unit.name(), per.name()),
+    let unit = match (price.unit.measure(), price.per) {
+        (_, Per::Unit) => format!("per {}", price.unit.name()),
+        (Measure::Each, Per::Once) => "once".to_owned(),
+        (_, Per::Once) => format!("per {}, once", price.unit.name()),
+        (Measure::Each, per) => format!("per {}", per.name()),
+        (_, per) => format!("per {} and {}", price.unit.name(), per.name()),
     };
+    let money = |amount: Decimal| with_minor_digits(amount, currency);
     let amount = match &price.kind {
-        PriceKind::PerUnit(amount) => format!("{amount} {currency} {unit}"),
+        PriceKind::PerUnit(amount) => format!("{} {currency} {unit}", money(*amount)),
         PriceKind::Block { size, amount } => {
-            format!("{amount} {currency} per started {size} {unit}")
+            format!("{} {currency} per started {size} {unit}", money(*amount))
         }
         PriceKind::Graduated(tiers) | PriceKind::Volume(tiers) => {
             let steps: Vec<String> = tiers
@@ -514,7 +543,7 @@ fn price_text(price: &Price, plan: &Plan<'_>) -> String {
                     let bound = tier
                         .up_to
                         .map_or_else(|| "beyond".to_owned(), |bound| format!("up to {bound}"));
-                    format!("{bound} {}", tier.amount)
+                    format!("{bound} {}", money(tier.amount))
                 })
                 .collect();
             let kind = if matches!(price.kind, PriceKind::Volume(_)) {
@@ -529,4 +558,13 @@ fn price_text(price: &Price, plan: &Plan<'_>) -> String {
         Some(free) => format!("{amount}, {free} free a month"),
         None => amount,
     }
+}
+
+/// An amount with at least the currency's minor digits, and all of its own.
+fn with_minor_digits(amount: Decimal, currency: Currency) -> String {
+    let mut shown = amount.normalize();
+    if shown.scale() < currency.minor_digits() {
+        shown.rescale(currency.minor_digits());
+    }
+    shown.to_string()
 }

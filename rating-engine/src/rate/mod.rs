@@ -5,8 +5,10 @@ mod coverage;
 mod digest;
 mod discount;
 mod lines;
+mod names;
 mod parts;
 mod rating;
+mod records_only;
 mod uncertainty;
 
 pub(crate) use coverage::hours;

@@ -8,8 +8,8 @@ use cloudstack_usage::{
 };
 use rating_engine::{Bill, Exact, Finding, FindingKind};
 
+use super::recording::inventory;
 use super::{Input, World};
-use crate::support::recording::inventory;
 
 const HOUR: i64 = 3_600_000;
 

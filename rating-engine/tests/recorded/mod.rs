@@ -2,7 +2,9 @@
 
 mod attachments;
 mod dirty;
+mod events;
 mod findings;
+mod recording;
 mod timeline;
 mod used_time;
 
@@ -13,8 +15,8 @@ use chrono::{NaiveDate, TimeDelta};
 use cloudstack_usage::{Inventory, Period, UsageRecord};
 use rating_engine::{Bill, Meter, PriceBook};
 
-use crate::support::events::Events;
-use crate::support::recording::{Recording, rate};
+use self::events::Events;
+use self::recording::{Recording, rate};
 
 /// The recording or a copy, with the zones in which its October is a civil month.
 pub(crate) struct World {

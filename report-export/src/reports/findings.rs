@@ -95,7 +95,7 @@ fn totals_row<'a>(view: &View<'_>) -> Result<Vec<Cell<'a>>, ExportError> {
         .iter()
         .map(|column| match column.name() {
             "kind" => Cell::text("Total"),
-            "policy" => Cell::text(format!("{count} findings")),
+            "policy" => Cell::text(format!("findings: {count}")),
             "records" => Cell::count(records),
             "value" => Cell::money(&total),
             "currency" => Cell::text(currency.code().to_owned()),

@@ -158,7 +158,7 @@ fn totals_row<'a>(view: &View<'_>, columns: &[Column]) -> Vec<Cell<'a>> {
         .iter()
         .map(|column| match column.name() {
             "statement" => Cell::text("Total"),
-            "label" => Cell::text(format!("{} lines", totals.lines)),
+            "label" => Cell::text(format!("lines: {}", totals.lines)),
             "list_amount" => Cell::money(&totals.list),
             "discount_amount" => Cell::money(&totals.discount),
             "amount" => Cell::money(&totals.amount),

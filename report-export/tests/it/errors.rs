@@ -69,14 +69,13 @@ fn provoke(kind: ErrorKind) -> ExportError {
             .to_bytes(&report_of(&view, 2, 3))
             .unwrap_err(),
         ErrorKind::Limit => Workbook::new(&good, "Odd")
-            .unwrap()
             .add("Odd", &report_of(&view, 16_385, 16_385))
             .unwrap_err(),
         ErrorKind::Target => Csv::rfc4180()
             .write_file(&lines(&view), std::env::temp_dir())
             .unwrap_err(),
         ErrorKind::Io => Csv::rfc4180().write(&lines(&view), Full).unwrap_err(),
-        ErrorKind::Workbook => Workbook::new(&good, "Odd").unwrap().row(&[]).unwrap_err(),
+        ErrorKind::Workbook => Workbook::new(&good, "Odd").row(&[]).unwrap_err(),
         other => panic!("no test for {other:?}"),
     }
 }
@@ -92,6 +91,20 @@ fn every_kind_has_a_slug_of_its_own_and_can_happen() {
         assert!(!error.to_string().is_empty());
         assert_eq!(error.is_io(), *kind == ErrorKind::Io);
     }
+}
+
+#[test]
+fn a_bill_that_does_not_add_up_is_refused() {
+    let mut bill = bill_of(vec![line("a", exact(1, 1), euro())]);
+    bill.total = rating_engine::Money::from_minor(101.into(), euro());
+    let error = View::of_bill(&bill).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Inconsistent);
+    assert!(
+        error
+            .to_string()
+            .contains("1.00 EUR, but the total says 1.01 EUR"),
+        "{error}"
+    );
 }
 
 #[test]

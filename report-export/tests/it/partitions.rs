@@ -206,3 +206,35 @@ fn a_volume_gets_its_name_from_whichever_line_knows_it() {
     assert_eq!(rows.len(), 1);
     assert_eq!(rows[0][0], Cell::text("ROOT-1"));
 }
+
+#[test]
+fn an_account_is_a_row_of_its_own_beside_the_projects_of_its_domain() {
+    let currency = crate::support::euro();
+    let mut of_account = line("b", exact(3, 1), currency);
+    of_account.holder = Holder::Account("a-1".into());
+    of_account.holder_name = "admin".to_owned();
+    let of_project = || line("a", exact(2, 1), currency);
+    let bill = crate::support::bill_of(vec![of_project(), of_account, of_project()]);
+    let view = View::of_bill(&bill).unwrap();
+    let report = summary(&view, &[GroupBy::Project]).unwrap();
+    let rows: Vec<Vec<String>> = report
+        .rows()
+        .map(|row| row[1..7].iter().map(text).collect())
+        .collect();
+    assert_eq!(
+        rows,
+        [
+            ["account", "admin", "a-1", "1", "3.00", "0.00"],
+            ["project", "web", "p-web", "2", "4.00", "0.00"],
+        ]
+    );
+}
+
+fn text(cell: &Cell<'_>) -> String {
+    match cell {
+        Cell::Text(text) => text.to_string(),
+        Cell::Decimal(decimal) => decimal.to_string(),
+        Cell::Integer(whole) => whole.to_string(),
+        other => panic!("{other:?}"),
+    }
+}

@@ -274,7 +274,7 @@ fn more_rows_than_a_sheet_holds_go_on_in_the_next() {
     let rows = (0..7).map(|number| line(&number.to_string(), exact(number, 1), euro()));
     let bill = bill_of(rows.collect());
     let view = View::of_bill(&bill).unwrap();
-    let mut book = Workbook::new(&bill, "Bill").unwrap().with_rows_per_sheet(4);
+    let mut book = Workbook::new(&bill, "Bill").with_rows_per_sheet(4);
     book.add("Lines", &lines(&view)).unwrap();
     book.add("lines", &summary(&view, &[GroupBy::Domain]).unwrap())
         .unwrap();
@@ -345,6 +345,8 @@ fn a_sheet_is_set_up_to_be_read_and_printed() {
     ] {
         assert!(lines.contains(part), "{part}");
     }
+    // text stays text when somebody edits the cell
+    assert!(inside(&bytes, "xl/styles.xml").contains("quotePrefix=\"1\""));
     let titles = "<definedName name=\"_xlnm.Print_Titles\" localSheetId=\"1\">Lines!$1:$1<";
     assert!(inside(&bytes, "xl/workbook.xml").contains(titles));
 }
@@ -393,7 +395,7 @@ fn dates_that_excel_does_not_know_are_text() {
         Vec::new(),
         Control::of(&view),
     );
-    let mut book = Workbook::new(&bill, "Dates").unwrap();
+    let mut book = Workbook::new(&bill, "Dates");
     book.add("Dates", &report).unwrap();
     assert_eq!(book.warnings().first[0].kind, WarningKind::DateAsText);
     let mut book = open(book.to_bytes().unwrap().0);
@@ -444,5 +446,19 @@ proptest! {
         let report = lines(&view);
         prop_assert_eq!(sheet(&mut book, "Lines").width(), report.columns().len());
         prop_assert!(index(&report, "amount") > 0);
+    }
+
+    #[test]
+    fn any_text_comes_back_from_its_cell(text in "[ =+'\"<&;a🦀\u{e4}\n]{1,20}") {
+        let mut one = line("a", exact(1, 1), euro());
+        one.label.clone_from(&text);
+        let bill = bill_of(vec![one]);
+        let view = View::of_bill(&bill).unwrap();
+        let mut book = Workbook::new(&bill, "Bill");
+        book.add("Lines", &lines(&view)).unwrap();
+        let mut book = open(book.to_bytes().unwrap().0);
+        let range = sheet(&mut book, "Lines");
+        let label = find(&range, "Label");
+        prop_assert_eq!(cell(&range, 1, label).as_string(), Some(text));
     }
 }

@@ -114,7 +114,12 @@ fn elimination_goes_on_from_what_it_found() {
 
 /// The cloud in which elimination places the tag of `a` at 02 10:00.
 fn eliminable(more: &[(TagAction, &str)]) -> [Snapshot; 2] {
-    let mut events = vec![(Create, "02 10:00"), (Create, "03 10:00")];
+    eliminable_at("02 10:00", more)
+}
+
+/// The same with another time.
+fn eliminable_at(time: &str, more: &[(TagAction, &str)]) -> [Snapshot; 2] {
+    let mut events = vec![(Create, time), (Create, "03 10:00")];
     events.extend(more);
     let mut syncs = cloud(&["a"], &events);
     add(&mut syncs, "b", "03 09:00");
@@ -161,6 +166,60 @@ fn nothing_is_eliminated_while_a_vm_lived_unseen_at_an_event() {
     // it lived after the last sync
     let inventory = build_with(&syncs, used(5, 1));
     assert_eq!(began(&inventory, "a"), certain("02 10:00", Event));
+}
+
+#[test]
+fn a_vm_may_have_been_tagged_up_to_a_minute_before_its_first_use() {
+    let used =
+        [(2, 14), (3, 5)].map(|(day, hours)| record(UsageType::AllocatedVm, "ghost", day, hours));
+    for (time, expected) in [
+        ("02 09:58", certain("02 09:58", Event)),
+        ("02 09:59", seen("04 00:00", "02 00:00")),
+    ] {
+        let inventory = build_with(&eliminable_at(time, &[]), usage(&used));
+        assert_eq!(began(&inventory, "a"), expected);
+    }
+}
+
+#[test]
+fn a_tag_that_vanished_with_its_vm_explains_no_later_delete() {
+    for (time, expected) in [
+        ("02 04:00", certain("02 10:00", Event)),
+        ("02 06:00", seen("04 00:00", "02 00:00")),
+    ] {
+        let mut syncs = eliminable(&[(Delete, time)]);
+        syncs[0].vms.push(vm("gone", "01 08:00"));
+        bill(&mut syncs[0], "gone", "noCPU");
+        let used = [(1, 16), (2, 5)]
+            .map(|(day, hours)| record(UsageType::AllocatedVm, "gone", day, hours));
+        let inventory = build_with(&syncs, usage(&used));
+        assert_eq!(began(&inventory, "a"), expected, "{time}");
+        let ended = of(&inventory, "gone", "Billing")[0].2;
+        assert_eq!(ended, Some(certain("02 05:00", Record)));
+    }
+}
+
+#[test]
+fn a_vm_that_was_there_when_its_list_failed_had_no_tag_then() {
+    let mut syncs = ["02 00:00", "03 00:00"].map(sync);
+    syncs[0].complete.remove(&Kind::Vm);
+    syncs[1].vms.push(vm("a", "01 08:00"));
+    bill(&mut syncs[1], "a", "noCPU");
+    assert_eq!(began(&build(&syncs), "a"), seen("03 00:00", "02 00:00"));
+}
+
+#[test]
+fn a_vm_whose_list_failed_is_not_gone() {
+    let mut syncs = cloud(&["a"], &[(Delete, "03 10:00")]);
+    bill(&mut syncs[0], "a", "noCPU");
+    syncs[1].vms.clear();
+    syncs[1].complete.remove(&Kind::Vm);
+    let ended = of(&build(&syncs), "a", "Billing")[0].2;
+    assert_eq!(ended, Some(certain("03 10:00", Event)));
+    // the next list says that it is: the event may have been of another
+    let [first, second] = syncs;
+    let ended = of(&build(&[first, second, sync("05 00:00")]), "a", "Billing")[0].2;
+    assert_eq!(ended, Some(seen("04 00:00", "02 00:00")));
 }
 
 #[test]

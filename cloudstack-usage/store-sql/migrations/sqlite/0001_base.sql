@@ -22,7 +22,8 @@ CREATE TABLE csb_usage (
     id             INTEGER PRIMARY KEY,
     cloud          INTEGER NOT NULL REFERENCES csb_cloud (id),
     record_key     BLOB    NOT NULL CHECK (length(record_key) = 16),
-    copy           INTEGER NOT NULL,           -- number among the twins of the key, from 0
+    revision       INTEGER NOT NULL,           -- number of the multiset of the key, from 0
+    copy           INTEGER NOT NULL,           -- number among the twins of the revision, from 0
     recorded_from  INTEGER NOT NULL,
     recorded_until INTEGER,                    -- NULL while it stands
     usage_type     INTEGER NOT NULL,
@@ -37,9 +38,8 @@ CREATE TABLE csb_usage (
     record         TEXT    NOT NULL,           -- the whole record, JSON of the library
     sent           TEXT    NOT NULL            -- the whole record, JSON as CloudStack sent it
 ) STRICT;
-CREATE UNIQUE INDEX csb_usage_standing ON csb_usage (cloud, record_key, copy) WHERE recorded_until IS NULL;
-CREATE INDEX csb_usage_key ON csb_usage (cloud, record_key);
-CREATE INDEX csb_usage_window ON csb_usage (cloud, window_start, window_end, record_key, recorded_from, copy);
+CREATE UNIQUE INDEX csb_usage_key ON csb_usage (cloud, record_key, revision, copy);
+CREATE INDEX csb_usage_window ON csb_usage (cloud, window_start, window_end, record_key, revision, copy);
 CREATE INDEX csb_usage_domain ON csb_usage (cloud, domain, window_start);
 CREATE INDEX csb_usage_project ON csb_usage (cloud, project, window_start) WHERE project IS NOT NULL;
 CREATE INDEX csb_usage_vm ON csb_usage (cloud, vm, window_start) WHERE vm IS NOT NULL;

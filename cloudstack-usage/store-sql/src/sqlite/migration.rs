@@ -21,7 +21,7 @@ const MIGRATIONS: &[Migration] = &[Migration {
     number: 1,
     name: "base",
     sql: include_str!("../../migrations/sqlite/0001_base.sql"),
-    sha256: "0b360685d2c621d4325d5a51b4e31bcf4085c92db85dff86530bd3b278f2c97c",
+    sha256: "65f4d7d0bf923269404af407fe33b1d5bbd53476ac23be676a778b8f01626a90",
 }];
 
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS csb_migration (

@@ -27,6 +27,10 @@ use failure::Failure;
 /// How long to wait for another writer before giving up.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// The cache is 64 MiB: a first load writes to every page of the indices again and again.
+const SETTINGS: &str =
+    "PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -65536";
+
 /// A store in a SQLite database: a file of its own, or one that a portal has its tables in
 /// too (ours begin with `csb_`).
 ///
@@ -100,9 +104,7 @@ impl SqliteStore {
         connection
             .query_row("PRAGMA journal_mode = WAL", (), |_| Ok(()))
             .map_err(&failed)?;
-        connection
-            .execute_batch("PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON")
-            .map_err(&failed)?;
+        connection.execute_batch(SETTINGS).map_err(&failed)?;
         drop(failed);
         migration::migrate(&mut connection, &failure)?;
         Ok(Self {

@@ -58,7 +58,7 @@ WHERE cloud = ?1
 const KNOWN_NOW: &str = " AND recorded_until IS NULL";
 const KNOWN_ON: &str =
     " AND recorded_from <= ?4 AND (recorded_until IS NULL OR recorded_until > ?4)";
-const IN_ORDER: &str = " ORDER BY window_start, window_end, record_key, recorded_from, copy";
+const IN_ORDER: &str = " ORDER BY window_start, window_end, record_key, revision, copy";
 
 pub(super) fn usage(
     store: &SqliteStore,
@@ -104,7 +104,7 @@ pub(super) fn versions(
     };
     let failed = store.failure.of("csb_usage");
     let sql = "SELECT record, sent, recorded_from, recorded_until FROM csb_usage
-        WHERE cloud = ? AND record_key = ? ORDER BY id";
+        WHERE cloud = ? AND record_key = ? ORDER BY revision, copy";
     let mut statement = store.connection.prepare(sql).map_err(&failed)?;
     let mut rows = statement
         .query(params![cloud, key.as_bytes()])

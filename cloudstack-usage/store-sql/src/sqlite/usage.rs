@@ -37,12 +37,30 @@ INSERT INTO temp.csb_stage (record_key, sort_usage, usage_type, window_start, wi
     raw_usage, resource, vm, domain, account, project, record, sent)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
-const ADOPT_KEY: &str = "
-INSERT INTO csb_usage (cloud, record_key, copy, recorded_from, usage_type, window_start,
-    window_end, raw_usage, resource, vm, domain, account, project, record, sent)
-SELECT ?1, record_key, row_number() OVER (ORDER BY sort_usage, sent, id) - 1, ?2, usage_type,
+const CREATE_MERGE: &str = "
+CREATE INDEX temp.csb_stage_key ON csb_stage (record_key, sort_usage);
+DROP TABLE IF EXISTS temp.csb_adopt;
+CREATE TEMP TABLE csb_adopt (
+    stage_id INTEGER PRIMARY KEY,
+    revision INTEGER NOT NULL,
+    copy     INTEGER NOT NULL
+) STRICT";
+
+const ADOPT_ONE: &str = "INSERT INTO temp.csb_adopt (stage_id, revision, copy) VALUES (?, ?, 0)";
+
+const ADOPT_TWINS: &str = "
+INSERT INTO temp.csb_adopt (stage_id, revision, copy)
+SELECT id, ?1, row_number() OVER (ORDER BY sort_usage, sent, id) - 1
+FROM temp.csb_stage WHERE record_key = ?2";
+
+/// In the order in which records came, which is mostly that of time: in the order of keys
+/// every row would go to another page of every index.
+const WRITE_ADOPTED: &str = "
+INSERT INTO csb_usage (cloud, record_key, revision, copy, recorded_from, usage_type,
+    window_start, window_end, raw_usage, resource, vm, domain, account, project, record, sent)
+SELECT ?1, record_key, revision, copy, ?2, usage_type,
     window_start, window_end, raw_usage, resource, vm, domain, account, project, record, sent
-FROM temp.csb_stage WHERE record_key = ?3 ORDER BY sort_usage, sent, id";
+FROM temp.csb_adopt JOIN temp.csb_stage ON id = stage_id ORDER BY stage_id";
 
 /// Makes the place for the pages of one fetch.
 pub(super) fn create_stage(connection: &Connection, failure: &Failure) -> Result<(), StoreError> {
@@ -54,7 +72,8 @@ pub(super) fn create_stage(connection: &Connection, failure: &Failure) -> Result
 /// Forgets the pages of a fetch. There is nobody to tell about an error: the next fetch
 /// drops the table anyway, and closing the connection does.
 pub(super) fn drop_stage(connection: &Connection) {
-    let _ = connection.execute_batch("DROP TABLE IF EXISTS temp.csb_stage");
+    let _ = connection
+        .execute_batch("DROP TABLE IF EXISTS temp.csb_stage; DROP TABLE IF EXISTS temp.csb_adopt");
 }
 
 /// Adds the records of a page to the stage: all of them or, on an error, none.
@@ -104,7 +123,7 @@ pub(super) fn merge(
 ) -> Result<UsageCounts, StoreError> {
     let failed = failure.of("csb_usage");
     connection
-        .execute_batch("CREATE INDEX temp.csb_stage_key ON csb_stage (record_key, sort_usage)")
+        .execute_batch(CREATE_MERGE)
         .map_err(failure.of(STAGE))?;
     let merger = Merger {
         connection,
@@ -116,23 +135,40 @@ pub(super) fn merge(
     let mut counts = UsageCounts::default();
     let mut statement = connection
         .prepare(
-            "SELECT record_key, sort_usage FROM temp.csb_stage ORDER BY record_key, sort_usage",
+            "SELECT record_key, sort_usage, id FROM temp.csb_stage ORDER BY record_key, sort_usage",
         )
         .map_err(&failed)?;
     let mut rows = statement.query(()).map_err(&failed)?;
-    let mut key: Option<[u8; 16]> = None;
-    let mut fetched: Vec<String> = Vec::new();
+    let mut staged: Option<StagedKey> = None;
     while let Some(row) = rows.next().map_err(&failed)? {
-        let next: [u8; 16] = row.get(0).map_err(&failed)?;
-        if key.is_some_and(|key| key != next) {
-            merger.merge_key(key, &fetched, &mut counts)?;
-            fetched.clear();
+        let key: [u8; 16] = row.get(0).map_err(&failed)?;
+        let usage: String = row.get(1).map_err(&failed)?;
+        match &mut staged {
+            Some(staged) if staged.key == key => staged.usage.push(usage),
+            _ => {
+                let next = StagedKey {
+                    key,
+                    first_id: row.get(2).map_err(&failed)?,
+                    usage: vec![usage],
+                };
+                if let Some(whole) = staged.replace(next) {
+                    merger.merge_key(&whole, &mut counts)?;
+                }
+            }
         }
-        key = Some(next);
-        fetched.push(row.get(1).map_err(&failed)?);
     }
-    merger.merge_key(key, &fetched, &mut counts)?;
+    if let Some(whole) = staged {
+        merger.merge_key(&whole, &mut counts)?;
+    }
+    merger.execute(WRITE_ADOPTED, params![cloud, recorded_at])?;
     Ok(counts)
+}
+
+/// What a fetch has of one record key: its usage, sorted.
+struct StagedKey {
+    key: [u8; 16],
+    first_id: i64,
+    usage: Vec<String>,
 }
 
 struct Merger<'a> {
@@ -144,50 +180,43 @@ struct Merger<'a> {
 }
 
 impl Merger<'_> {
-    fn merge_key(
-        &self,
-        key: Option<[u8; 16]>,
-        fetched: &[String],
-        counts: &mut UsageCounts,
-    ) -> Result<(), StoreError> {
-        let Some(key) = key else {
-            return Ok(());
-        };
-        let stored = self.stored(&key)?;
-        let number = count(fetched.len());
-        match compare_multisets(&stored, fetched, self.complete) {
+    fn merge_key(&self, staged: &StagedKey, counts: &mut UsageCounts) -> Result<(), StoreError> {
+        let (revision, stored) = self.stored(&staged.key)?;
+        let number = count(staged.usage.len());
+        match compare_multisets(&stored, &staged.usage, self.complete) {
             MultisetChange::Unchanged => counts.unchanged += number,
             MultisetChange::Deferred => counts.deferred += number,
             MultisetChange::New => {
                 counts.new += number;
-                self.adopt(&key)?;
+                self.adopt(staged, 0)?;
             }
             MultisetChange::Revised => {
                 counts.revised += number;
                 counts.superseded += count(stored.len());
-                self.close(&key)?;
-                self.adopt(&key)?;
+                self.close(&staged.key)?;
+                self.adopt(staged, revision + 1)?;
             }
         }
         Ok(())
     }
 
-    /// The usage that stands under a key, sorted.
-    fn stored(&self, key: &[u8; 16]) -> Result<Vec<String>, StoreError> {
+    /// The usage that stands under a key, sorted, and the number of its revision.
+    fn stored(&self, key: &[u8; 16]) -> Result<(i64, Vec<String>), StoreError> {
         let failed = self.failure.of("csb_usage");
-        let sql = "SELECT raw_usage FROM csb_usage
+        let sql = "SELECT raw_usage, revision FROM csb_usage
             WHERE cloud = ? AND record_key = ? AND recorded_until IS NULL";
         let mut statement = self.connection.prepare_cached(sql).map_err(&failed)?;
         let mut rows = statement.query(params![self.cloud, key]).map_err(&failed)?;
-        let mut stored = Vec::new();
+        let (mut revision, mut stored) = (0, Vec::new());
         while let Some(row) = rows.next().map_err(&failed)? {
             let text: String = row.get(0).map_err(&failed)?;
             let usage = Decimal::from_str_exact(&text)
                 .map_err(|error| self.failure.corrupt("csb_usage", error))?;
             stored.push(sortable(usage));
+            revision = row.get(1).map_err(&failed)?;
         }
         stored.sort_unstable();
-        Ok(stored)
+        Ok((revision, stored))
     }
 
     fn close(&self, key: &[u8; 16]) -> Result<(), StoreError> {
@@ -196,8 +225,13 @@ impl Merger<'_> {
         self.execute(sql, params![self.recorded_at, self.cloud, key])
     }
 
-    fn adopt(&self, key: &[u8; 16]) -> Result<(), StoreError> {
-        self.execute(ADOPT_KEY, params![self.cloud, self.recorded_at, key])
+    /// Notes the staged records of a key as its standing revision, to be written at the end.
+    fn adopt(&self, staged: &StagedKey, revision: i64) -> Result<(), StoreError> {
+        if staged.usage.len() == 1 {
+            self.execute(ADOPT_ONE, params![staged.first_id, revision])
+        } else {
+            self.execute(ADOPT_TWINS, params![revision, staged.key])
+        }
     }
 
     fn execute(&self, sql: &str, values: impl rusqlite::Params) -> Result<(), StoreError> {

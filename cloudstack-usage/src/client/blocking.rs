@@ -1,0 +1,151 @@
+//! The blocking client.
+
+use chrono::{DateTime, Utc};
+
+use super::http::{self, FORM, Sending, Tally, Target, configured};
+use super::options::{ClientOptions, Progress};
+use super::retry::{Attempts, Failure, Reply, Verdict};
+use super::snapshot_task::SnapshotTask;
+use super::usage_task::UsageTask;
+use crate::api::{Credentials, Request};
+use crate::error::Error;
+use crate::metadata::Kind;
+use crate::period::Period;
+use crate::source::{SnapshotFetch, Source, UsageFetch, UsagePage};
+use crate::wire::Answer;
+
+/// A client that waits for its answers. Not for use within an asynchronous runtime.
+///
+/// It reads only, signs every attempt anew, waits when the server throttles, and gets
+/// through pages that CloudStack fails on. What it takes is one role that may make the
+/// `list` calls of [`Kind::command`] and `listUsageRecords`; of type Admin, to see all
+/// domains.
+///
+/// ```no_run
+/// use cloudstack_usage::{BlockingClient, ClientOptions, Credentials, Period, Source};
+///
+/// let credentials = Credentials::new("api key", "secret key");
+/// let endpoint = "https://cloud.example/client/api";
+/// let mut client = BlockingClient::new(endpoint, credentials, ClientOptions::default())?;
+/// let october = Period::parse("2026-10-01T00:00:00Z", "2026-11-01T00:00:00Z").unwrap();
+/// let mut records = 0;
+/// let fetch = client.usage(october, &mut |page| {
+///     records += page.records.len();
+///     Ok(())
+/// })?;
+/// assert!(fetch.complete, "{:?}", fetch.notices);
+/// # Ok::<(), cloudstack_usage::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct BlockingClient {
+    http: reqwest::blocking::Client,
+    target: Target,
+    tally: Tally,
+}
+
+impl BlockingClient {
+    /// A client of the API at `endpoint` (`https://cloud.example/client/api`). Proxies are
+    /// taken from the environment, certificate authorities from the system.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Configuration`](crate::ErrorKind) when the endpoint is no HTTP URL, or
+    /// the root certificate is none.
+    pub fn new(
+        endpoint: &str,
+        credentials: Credentials,
+        options: ClientOptions,
+    ) -> Result<Self, Error> {
+        Ok(Self {
+            http: configured!(reqwest::blocking::Client::builder(), options),
+            target: Target::new(endpoint, credentials, options)?,
+            tally: Tally::default(),
+        })
+    }
+
+    /// Tells `listener` how far a fetch has come, after each answer.
+    #[must_use]
+    pub fn on_progress(mut self, listener: impl FnMut(&Progress) + Send + 'static) -> Self {
+        self.tally.listen(listener);
+        self
+    }
+
+    /// Makes one list call, with as many attempts as the options allow.
+    ///
+    /// # Errors
+    /// When the call fails for good, or is not a list call.
+    pub fn call(&mut self, request: &Request) -> Result<Answer, Error> {
+        http::only_reading(request)?;
+        self.attempt(request).map_err(|failure| failure.error)
+    }
+
+    /// The server's version, e.g. for [`DateDialect::for_version`](crate::DateDialect).
+    ///
+    /// # Errors
+    /// As [`call`](Self::call).
+    pub fn version(&mut self) -> Result<String, Error> {
+        http::version(&self.call(&Request::new("listCapabilities"))?)
+    }
+
+    fn attempt(&mut self, request: &Request) -> Result<Answer, Failure> {
+        let mut attempts = Attempts::new(request.to_string(), &self.target.options);
+        loop {
+            match attempts.judge(self.send(request)) {
+                Verdict::Answer(answer) => {
+                    self.tally.note(request, &answer);
+                    return Ok(answer);
+                }
+                Verdict::Again(delay) => std::thread::sleep(delay),
+                Verdict::Failed(failure) => return Err(failure),
+            }
+        }
+    }
+
+    fn send(&self, request: &Request) -> Reply {
+        let sending = match self.target.sending(request, Utc::now()) {
+            Sending::Get { url } => self.http.get(url),
+            Sending::Post { url, form } => self
+                .http
+                .post(url)
+                .header(reqwest::header::CONTENT_TYPE, FORM)
+                .body(form),
+        };
+        let answered = sending.send().and_then(|response| {
+            let status = response.status().as_u16();
+            response.bytes().map(|body| (status, body))
+        });
+        match answered {
+            Ok((status, body)) => Reply::Http {
+                status,
+                body: body.into(),
+            },
+            Err(cause) => http::failed(request, cause),
+        }
+    }
+}
+
+impl Source for BlockingClient {
+    fn usage(
+        &mut self,
+        range: Period,
+        sink: &mut dyn FnMut(UsagePage) -> Result<(), Error>,
+    ) -> Result<UsageFetch, Error> {
+        self.tally.begin();
+        let mut task = UsageTask::new(range, &self.target.options);
+        while let Some(request) = task.next() {
+            let page = task.take(self.attempt(&request))?;
+            if page != UsagePage::default() {
+                sink(page)?;
+            }
+        }
+        Ok(task.finish())
+    }
+
+    fn snapshot(&mut self, at: DateTime<Utc>, kinds: &[Kind]) -> Result<SnapshotFetch, Error> {
+        self.tally.begin();
+        let mut task = SnapshotTask::new(at, kinds, &self.target.options);
+        while let Some(request) = task.next() {
+            task.take(self.attempt(&request))?;
+        }
+        Ok(task.finish())
+    }
+}
