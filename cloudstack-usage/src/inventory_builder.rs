@@ -602,7 +602,10 @@ fn holders_since(start: DateTime<Utc>, holders: Vec<Holding<'_>>) -> History<Own
             }
             (Some(owner), Some(allocated)) => {
                 history.clear(Moment::seen(allocated, holding.before));
-                history.set(Moment::certain(allocated, MomentSource::Updated), owner.clone());
+                history.set(
+                    Moment::certain(allocated, MomentSource::Updated),
+                    owner.clone(),
+                );
             }
             (Some(owner), None) => history.set(seen, owner.clone()),
         }
