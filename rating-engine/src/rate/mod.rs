@@ -9,6 +9,7 @@ mod names;
 mod parts;
 mod rating;
 mod records_only;
+mod sizes;
 mod uncertainty;
 
 pub(crate) use coverage::hours;
