@@ -198,12 +198,17 @@ impl<'a> Side<'a> {
             discounts: Vec::new(),
         };
         for price in &book.prices {
-            let scope = compile_scope(&price.scope, inventory, &format!("price {}", price.id))?;
+            let scope = compile_scope(
+                &price.scope,
+                inventory,
+                price.validity,
+                &format!("price {}", price.id),
+            )?;
             side.prices.push((known(scope, &price.scope), price));
         }
         for discount in &book.discounts {
             let rule = format!("discount {}", discount.id);
-            let scope = compile_scope(&discount.scope, inventory, &rule)?;
+            let scope = compile_scope(&discount.scope, inventory, discount.validity, &rule)?;
             side.discounts
                 .push((known(scope, &discount.scope), discount));
         }

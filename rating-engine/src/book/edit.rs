@@ -301,7 +301,7 @@ impl Editor<'_> {
             .find(|(_, row)| id_of(row) == id);
         found.ok_or_else(|| {
             let message = format!("there is no {section} {id:?}; there are {}", ids.join(", "));
-            refused("unknown_id", section, message)
+            refused("unknown_reference", section, message)
         })
     }
 
@@ -320,7 +320,7 @@ impl Editor<'_> {
             .map(|price| price.id.as_str())
             .collect();
         let message = format!("there is no price {id:?}; there are {}", ids.join(", "));
-        Err(refused("unknown_id", "price", message))
+        Err(refused("unknown_reference", "price", message))
     }
 
     fn end(&mut self, section: &str, index: usize, until: When) -> Result<(), BookErrors> {

@@ -132,7 +132,10 @@ fn what_is_not_there_or_changes_nothing_is_refused() {
         id: id.to_owned(),
         until: when(until),
     };
-    assert_eq!(slug(edited(&text, end("gpu", "2026-10-31"))), "unknown_id");
+    assert_eq!(
+        slug(edited(&text, end("gpu", "2026-10-31"))),
+        "unknown_reference"
+    );
     let ended = edited(&text, end("cpu", "2026-10-31")).unwrap();
     assert_eq!(
         slug(edited(&ended.text, end("cpu", "2026-10-31"))),
@@ -160,7 +163,7 @@ fn what_is_not_there_or_changes_nothing_is_refused() {
         id: "d".to_owned(),
         until: when("2026-10-31"),
     };
-    assert_eq!(slug(edited(&text, discount)), "unknown_id");
+    assert_eq!(slug(edited(&text, discount)), "unknown_reference");
 }
 
 #[test]
