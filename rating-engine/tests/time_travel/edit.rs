@@ -1,7 +1,5 @@
 //! Changes of price books.
 
-use std::path::Path;
-
 use rating_engine::{
     BookErrors, BookFormat, ChangeNote, Edit, EditedBook, PriceBook, Row, When, edit_book,
 };
@@ -35,10 +33,7 @@ fn slug(result: Result<EditedBook, BookErrors>) -> String {
     errors.errors()[0].slug().to_owned()
 }
 
-fn example() -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/data/price-book.toml");
-    std::fs::read_to_string(path).unwrap()
-}
+const EXAMPLE: &str = include_str!("../../../examples/data/price-book.toml");
 
 const CPU: &str = "\n# what a vCPU costs\n[[price]]\nid = \"cpu\"\nmeter = \"cpu\"\namount = 6.20  # exactly\nper = \"month\"\n\n# the end\n";
 
@@ -300,11 +295,11 @@ fn the_first_exemption_of_ones_own_keeps_the_usual_ones() {
 
 #[test]
 fn every_line_of_the_example_book_survives_an_edit() {
-    let text = example();
+    let text = EXAMPLE;
     let discount = Edit::AddDiscount(row(
         &json!({ "id": "all-of-it", "percent": "5", "from": "2026-11-01", "until": "2026-11-30" }),
     ));
-    let new = edited(&text, discount).unwrap();
+    let new = edited(text, discount).unwrap();
     let mut lines = new.text.lines();
     for line in text.lines() {
         assert!(lines.any(|other| other == line), "{line}");
@@ -312,7 +307,7 @@ fn every_line_of_the_example_book_survives_an_edit() {
     let discounts = |book: &PriceBook| book.discounts().len();
     assert_eq!(
         discounts(&new.book),
-        discounts(&PriceBook::from_toml(&text).unwrap()) + 1
+        discounts(&PriceBook::from_toml(text).unwrap()) + 1
     );
     // one edit after another is the same as both at once
     let both = [
