@@ -12,6 +12,7 @@ mod finding;
 mod meter;
 mod money;
 mod plan;
+mod proration;
 mod rate;
 mod rounding;
 mod statement;
@@ -24,6 +25,7 @@ pub use book::model::{
     PackageService, Per, Price, PriceKind, Scope, Selector, Service, Stacking, TagMatch,
     TagMoments, Target, Tier, Trust,
 };
+pub use book::terms::{Credit, Limit, LimitKind, Spent, Tax};
 pub use book::{BookError, BookErrors, PriceBook};
 pub use currency::Currency;
 pub use error::{RatingError, RatingErrorKind};
@@ -31,10 +33,11 @@ pub use exact::{Exact, ParseExactError};
 pub use finding::{Finding, FindingKind, Policy};
 pub use meter::{Dimension, Meter};
 pub use money::{Amount, CurrencyMismatch, Money};
+pub use proration::{Proration, share};
 pub use rate::Rating;
 pub use rounding::{RoundingMode, RoundingPoint};
 pub use statement::{
-    Bill, BookVersion, Bound, Counts, Explanation, Item, LineItem, Placement, PriceChoice,
-    Reduction, Segment, Statement,
+    Bill, BookVersion, Bound, Counts, CreditUse, Explanation, Item, LineItem, Placement,
+    PriceChoice, Reduction, Segment, Statement, TaxLine,
 };
 pub use unit::{Measure, PriceUnit};

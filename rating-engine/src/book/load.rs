@@ -12,13 +12,16 @@ use super::conflict::find_conflicts;
 use super::document::{Node, Value, from_json, from_toml};
 use super::errors::BookErrors;
 use super::fields::{Collector, Fields};
+use super::load_terms::{LEVELS, find_tax_conflicts, read_terms};
 use super::model::{
-    Accumulation, Basis, Discount, DiscountAmount, Exemption, Inheritance, MonthProfile, Package,
-    PackageService, Per, Price, PriceBook, PriceKind, Scope, Selector, Service, Stacking, TagMatch,
-    TagMoments, Target, Tier, Trust,
+    Basis, Discount, DiscountAmount, Exemption, Inheritance, MonthProfile, Package, PackageService,
+    Per, Price, PriceBook, PriceKind, Scope, Selector, Service, Stacking, TagMatch, TagMoments,
+    Target, Tier, Trust,
 };
+use super::terms::LimitKind;
 use crate::currency::Currency;
 use crate::meter::Meter;
+use crate::proration::Proration;
 use crate::rounding::{RoundingMode, RoundingPoint};
 use crate::unit::PriceUnit;
 
@@ -71,6 +74,7 @@ fn load(document: &Node) -> Result<PriceBook, BookErrors> {
     top.finish();
     if let Some(book) = &book {
         find_conflicts(book, &errors);
+        find_tax_conflicts(book, &errors);
     }
     let errors = errors.into_errors();
     match book {
@@ -106,6 +110,7 @@ fn read_book(top: &mut Fields<'_>, digest: String) -> Option<PriceBook> {
         zone: in_zone,
         compute: compute.unwrap_or(Basis::Allocated),
         month: top.choice("month", MONTHS).unwrap_or_default(),
+        proration: top.choice("proration", PRORATIONS).unwrap_or_default(),
         rounding: top.choice("rounding", ROUNDINGS).unwrap_or_default(),
         rounding_point: top
             .choice("rounding_point", ROUNDING_POINTS)
@@ -130,6 +135,9 @@ fn read_book(top: &mut Fields<'_>, digest: String) -> Option<PriceBook> {
         services: Vec::new(),
         packages: Vec::new(),
         discounts: Vec::new(),
+        limits: Vec::new(),
+        credits: Vec::new(),
+        taxes: Vec::new(),
         digest,
     };
     read_services(top, in_zone, &mut book);
@@ -137,6 +145,7 @@ fn read_book(top: &mut Fields<'_>, digest: String) -> Option<PriceBook> {
     read_prices(top, in_zone, &mut book);
     read_os_images(top, in_zone, &mut book);
     read_discounts(top, in_zone, &mut book);
+    read_terms(top, in_zone, &mut book);
     check_references(top, &book);
     book.prices.sort_by(|left, right| left.id.cmp(&right.id));
     book.exemptions
@@ -182,6 +191,13 @@ const MONTHS: &[(&str, MonthProfile)] = &[
     ("d30", MonthProfile::D30),
     ("cap672", MonthProfile::Cap672),
 ];
+const PRORATIONS: &[(&str, Proration)] = &[
+    ("second", Proration::Second),
+    ("day", Proration::Day),
+    ("day-incl", Proration::DayIncl),
+    ("started-day", Proration::StartedDay),
+    ("started-hour", Proration::StartedHour),
+];
 const ROUNDINGS: &[(&str, RoundingMode)] = &[
     ("half-away", RoundingMode::HalfAway),
     ("half-even", RoundingMode::HalfEven),
@@ -203,7 +219,7 @@ const STACKINGS: &[(&str, Stacking)] = &[
 ];
 
 /// The validity of a row; none where it is wrong (reported) or empty (the row never applies).
-fn read_validity(row: &mut Fields<'_>, zone: Tz) -> Option<Period> {
+pub(super) fn read_validity(row: &mut Fields<'_>, zone: Tz) -> Option<Period> {
     let validity = row.validity(zone);
     if validity.is_none()
         && let Some(message) = row.reversed(zone)
@@ -213,7 +229,7 @@ fn read_validity(row: &mut Fields<'_>, zone: Tz) -> Option<Period> {
     validity
 }
 
-fn read_meters(row: &mut Fields<'_>, field: &'static str) -> Vec<Meter> {
+pub(super) fn read_meters(row: &mut Fields<'_>, field: &'static str) -> Vec<Meter> {
     let mut meters = Vec::new();
     for name in row.texts(field) {
         match Meter::from_slug(&name) {
@@ -242,7 +258,7 @@ fn read_tag(row: &mut Fields<'_>, default: impl FnOnce() -> TagMatch) -> TagMatc
     })
 }
 
-fn read_id(row: &mut Fields<'_>, seen: &mut BTreeSet<String>) -> Option<String> {
+pub(super) fn read_id(row: &mut Fields<'_>, seen: &mut BTreeSet<String>) -> Option<String> {
     let id = row.required_text("id")?;
     if !seen.insert(id.clone()) {
         row.error(
@@ -458,17 +474,8 @@ fn read_price(
     let unit = read_unit(row, &target);
     let kind = read_kind(row);
     let free = row.decimal("free");
-    let accumulate = row
-        .choice(
-            "accumulate",
-            &[
-                ("resource", Accumulation::Resource),
-                ("project", Accumulation::Project),
-                ("domain", Accumulation::Domain),
-                ("account", Accumulation::Account),
-            ],
-        )
-        .unwrap_or_default();
+    let proration = row.choice("proration", PRORATIONS);
+    let accumulate = row.choice("accumulate", LEVELS).unwrap_or_default();
     let selector = read_selector(row);
     let scope = read_scope(row);
     let basis = row.choice("basis", BASES);
@@ -499,6 +506,7 @@ fn read_price(
         unit: unit?,
         free: free.filter(|free| !free.is_zero()),
         accumulate,
+        proration,
         selector,
         scope,
         validity: validity?,
@@ -574,6 +582,9 @@ fn read_kind(row: &mut Fields<'_>) -> Option<PriceKind> {
     let amount = row.decimal("amount");
     let block = row.decimal("block");
     let tiers = read_tiers(row);
+    let flat = row
+        .choice("kind", &[("per-unit", false), ("flat", true)])
+        .unwrap_or(false);
     let volume = row
         .choice("tier_mode", &[("graduated", false), ("volume", true)])
         .unwrap_or(false);
@@ -594,6 +605,14 @@ fn read_kind(row: &mut Fields<'_>) -> Option<PriceKind> {
             );
             None
         }
+        (false, true) if flat => {
+            row.error(
+                "kind",
+                "conflict",
+                "a flat price has an amount, no tiers".to_owned(),
+            );
+            None
+        }
         (false, true) => tiers.map(|tiers| {
             if volume {
                 PriceKind::Volume(tiers)
@@ -603,6 +622,13 @@ fn read_kind(row: &mut Fields<'_>) -> Option<PriceKind> {
         }),
         (true, false) => {
             let amount = amount?;
+            if flat {
+                if row.has("block") || row.has("free") {
+                    let message = "a flat price has neither blocks nor free units".to_owned();
+                    row.error("kind", "conflict", message);
+                }
+                return Some(PriceKind::Flat(amount));
+            }
             if !row.has("block") {
                 return Some(PriceKind::PerUnit(amount));
             }
@@ -685,7 +711,7 @@ fn read_selector(row: &mut Fields<'_>) -> Selector {
 }
 
 /// `scope = { domain = "…" }`: just one of domain, project, vm and volume.
-fn read_scope(row: &mut Fields<'_>) -> Scope {
+pub(super) fn read_scope(row: &mut Fields<'_>) -> Scope {
     let Some(mut table) = row.table("scope") else {
         return Scope::Book;
     };
@@ -812,20 +838,39 @@ fn check_references(top: &Fields<'_>, book: &PriceBook) {
             problems.insert(message, "price".to_owned());
         }
     }
-    for discount in &book.discounts {
-        for item in &discount.items {
+    for (section, id, items) in named_items(book) {
+        for item in items {
             if !services.contains(item.as_str()) && !packages.contains(item.as_str()) {
                 let message = format!(
-                    "discount {:?} is on {item:?}, which is neither a service nor a package of the book",
-                    discount.id
+                    "{section} {id:?} is on {item:?}, which is neither a service nor a package of the book"
                 );
-                problems.insert(message, "discount".to_owned());
+                problems.insert(message, section.to_owned());
             }
         }
     }
     for (message, field) in problems {
         top.error(&field, "unknown_reference", message);
     }
+}
+
+/// The services and packages that discounts, limits and taxes name.
+fn named_items(book: &PriceBook) -> impl Iterator<Item = (&'static str, &str, &[String])> {
+    let discounts = book
+        .discounts
+        .iter()
+        .map(|row| ("discount", row.id.as_str(), row.items.as_slice()));
+    let limits = book.limits.iter().map(|row| {
+        let section = match row.kind {
+            LimitKind::Minimum => "minimum",
+            LimitKind::Maximum => "maximum",
+        };
+        (section, row.id.as_str(), row.items.as_slice())
+    });
+    let taxes = book
+        .taxes
+        .iter()
+        .map(|row| ("tax", row.id.as_str(), row.items.as_slice()));
+    discounts.chain(limits).chain(taxes)
 }
 
 /// SHA-256 over the canonical content of a document: tables by key, rows and lists in

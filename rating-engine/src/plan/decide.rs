@@ -12,6 +12,7 @@ use super::subject::{InForce, Override, Subject};
 use crate::book::model::{
     Basis, DiscountAmount, Inheritance, Package, Stacking, TagMatch, Target, Trust, values,
 };
+use crate::book::terms::names;
 use crate::meter::Meter;
 use crate::unit::Measure;
 
@@ -40,6 +41,8 @@ pub(crate) struct Charge {
     pub(crate) exemption: Option<String>,
     /// Discounts, by their place in the book: percentages first, each by id.
     pub(crate) discounts: Vec<usize>,
+    /// The tax rate, by its place in the book.
+    pub(crate) tax: Option<usize>,
     /// vCPUs, MiB, bytes or 1.
     pub(crate) level: i128,
 }
@@ -179,6 +182,7 @@ impl<'a, 's> Deciding<'_, 'a, 's> {
     fn push(&mut self, target: Target, price: Option<usize>, exemption: Option<String>) {
         let measure = price
             .and_then(|index| self.plan.book.prices.get(index))
+            .filter(|price| !price.ignores_size())
             .map(|price| price.unit.measure());
         let level = match measure.unwrap_or(Measure::Each) {
             Measure::Each | Measure::Requests => Some(1),
@@ -199,11 +203,13 @@ impl<'a, 's> Deciding<'_, 'a, 's> {
         } else {
             self.discounts(&target, price)
         };
+        let tax = self.plan.tax_at(Some(&target), &self.position, self.at);
         self.decision.charges.push(Charge {
             target,
             price,
             exemption,
             discounts,
+            tax,
             level,
         });
     }
@@ -381,15 +387,9 @@ impl<'a, 's> Deciding<'_, 'a, 's> {
             .enumerate()
             .filter(|(_, discount)| discount.validity.contains(self.at))
             .filter(|(_, discount)| !net || discount.net_prices)
-            .filter(|(_, discount)| match target {
-                Target::Meter(meter) => {
-                    discount.meters.contains(meter)
-                        || (discount.meters.is_empty() && discount.items.is_empty())
-                }
-                Target::Service(id) | Target::Package(id) => {
-                    discount.items.contains(id)
-                        || (discount.meters.is_empty() && discount.items.is_empty())
-                }
+            .filter(|(_, discount)| {
+                names(&discount.meters, &discount.items, target)
+                    || (discount.meters.is_empty() && discount.items.is_empty())
             })
             .filter_map(|(index, discount)| {
                 let nearness = self

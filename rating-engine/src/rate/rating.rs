@@ -9,7 +9,7 @@ use cloudstack_usage::{
 
 use super::coverage::{self, PlacedByResource, hours};
 use super::parts::{Fate, Part, Problem, Timeline, What, instant};
-use super::{accumulate, digest, discount, lines, uncertainty};
+use super::{digest, lines, stages, uncertainty};
 use crate::book::model::{Inheritance, PriceBook, Target};
 use crate::error::RatingError;
 use crate::exact::Exact;
@@ -128,9 +128,8 @@ impl<'a> Rating<'a> {
             parts.extend(new);
             count(&plan, prepared, &fates, &mut counts);
         }
-        accumulate::accumulate(plan.book, &timelines, &mut parts);
-        discount::apply(&plan, &timelines, &mut parts);
-        let statements = lines::statements(&plan, &timelines, &parts);
+        let true_ups = stages::apply(&plan, &timelines, &mut parts);
+        let statements = lines::statements(&plan, &timelines, &parts, &true_ups);
 
         let mut findings = rejected(&rejections);
         let view: Vec<(Timeline<'_, '_>, &[Placed])> = timelines
@@ -145,6 +144,10 @@ impl<'a> Rating<'a> {
             .iter()
             .map(|statement| statement.total.minor())
             .sum();
+        let gross = statements
+            .iter()
+            .map(|statement| statement.gross.minor())
+            .sum();
         Bill {
             period: plan.period,
             zone: plan.book.zone_name().to_owned(),
@@ -156,6 +159,7 @@ impl<'a> Rating<'a> {
             findings,
             counts,
             total: Money::from_minor(minor, currency),
+            gross: Money::from_minor(gross, currency),
             exact: statements.iter().map(|statement| &statement.exact).sum(),
             statements,
             digest: digest::digest(plan.book, plan.inventory, plan.period, &streams),
