@@ -1,6 +1,4 @@
-//! What Apache CloudStack says about usage.
-//!
-//! The model of usage records, metadata and their histories. Nothing here knows a price.
+#![doc = include_str!("../README.md")]
 
 mod api;
 #[cfg(any(feature = "blocking", feature = "async"))]

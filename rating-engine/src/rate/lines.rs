@@ -4,17 +4,21 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use cloudstack_usage::{DomainId, Holder, Inventory, Moment, Period, ResourceId, Tag, VmId};
+use rust_decimal::Decimal;
 
 use super::limits::TrueUp;
+use super::names;
 use super::parts::{Part, Rule, Timeline, instant, resource_kind};
 use super::settle::{Balances, fixed_amount, settle};
 use crate::allocate::allocate;
 use crate::book::model::{DiscountAmount, Per, Price, PriceKind, Target};
+use crate::currency::Currency;
 use crate::exact::Exact;
 use crate::money::Money;
 use crate::plan::{Charge, Decision, Plan, Position, basis_of};
 use crate::rounding::RoundingPoint;
 use crate::statement::{Bound, Explanation, Item, LineItem, Reduction, Segment, Statement};
+use crate::unit::Measure;
 
 /// What makes a line: all charges of one key are added.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -490,9 +494,9 @@ impl<'p, 'a> LineBuilder<'_, 'p, 'a> {
             .subject
             .name_at(last_instant(self.plan.period))
             .map(str::to_owned);
+        let key = &timeline.subject.stream.key;
         known.unwrap_or_else(|| {
-            let address = shown.description.strip_prefix("IPAddress: ");
-            address.unwrap_or(&shown.description).trim().to_owned()
+            names::from_description(key.usage_type, &key.identity, &shown.description)
         })
     }
 
@@ -665,25 +669,34 @@ fn quantity_unit(price: &Price) -> String {
     }
 }
 
-/// A price in words.
+/// A price in words: `7.50 EUR per vCPU and month`, `3.00 EUR per month`.
 fn price_text(price: &Price, plan: &Plan<'_>) -> String {
     let currency = plan.book.currency;
-    let unit = match price.per {
-        Per::Unit => format!("per {}", price.unit.name()),
-        Per::Once => format!("per {}, once", price.unit.name()),
-        per => format!("per {} and {}", price.unit.name(), per.name()),
+    let unit = match (price.unit.measure(), price.per) {
+        (_, Per::Unit) => format!("per {}", price.unit.name()),
+        (Measure::Each, Per::Once) => "once".to_owned(),
+        (_, Per::Once) => format!("per {}, once", price.unit.name()),
+        (Measure::Each, per) => format!("per {}", per.name()),
+        (_, per) => format!("per {} and {}", price.unit.name(), per.name()),
     };
+    let money = |amount: Decimal| with_minor_digits(amount, currency);
     let amount = match &price.kind {
-        PriceKind::PerUnit(amount) => format!("{amount} {currency} {unit}"),
+        PriceKind::PerUnit(amount) => format!("{} {currency} {unit}", money(*amount)),
         PriceKind::Flat(amount) if price.per == Per::Unit => {
-            format!("{amount} {currency} a month, whatever the quantity")
+            format!(
+                "{} {currency} a month, whatever the quantity",
+                money(*amount)
+            )
         }
-        PriceKind::Flat(amount) => format!(
-            "{amount} {currency} per {}, whatever the size",
-            price.per.name()
-        ),
+        PriceKind::Flat(amount) => {
+            let per = match price.per {
+                Per::Once => "once".to_owned(),
+                per => format!("per {}", per.name()),
+            };
+            format!("{} {currency} {per}, whatever the size", money(*amount))
+        }
         PriceKind::Block { size, amount } => {
-            format!("{amount} {currency} per started {size} {unit}")
+            format!("{} {currency} per started {size} {unit}", money(*amount))
         }
         PriceKind::Graduated(tiers) | PriceKind::Volume(tiers) => {
             let steps: Vec<String> = tiers
@@ -692,7 +705,7 @@ fn price_text(price: &Price, plan: &Plan<'_>) -> String {
                     let bound = tier
                         .up_to
                         .map_or_else(|| "beyond".to_owned(), |bound| format!("up to {bound}"));
-                    format!("{bound} {}", tier.amount)
+                    format!("{bound} {}", money(tier.amount))
                 })
                 .collect();
             let kind = if matches!(price.kind, PriceKind::Volume(_)) {
@@ -707,4 +720,13 @@ fn price_text(price: &Price, plan: &Plan<'_>) -> String {
         Some(free) => format!("{amount}, {free} free a month"),
         None => amount,
     }
+}
+
+/// An amount with at least the currency's minor digits, and all of its own.
+fn with_minor_digits(amount: Decimal, currency: Currency) -> String {
+    let mut shown = amount.normalize();
+    if shown.scale() < currency.minor_digits() {
+        shown.rescale(currency.minor_digits());
+    }
+    shown.to_string()
 }

@@ -9,7 +9,7 @@ use cloudstack_usage::{
 
 use super::coverage::{self, PlacedByResource, hours};
 use super::parts::{Fate, Part, Problem, Timeline, What, instant};
-use super::{digest, lines, stages, uncertainty};
+use super::{digest, lines, records_only, stages, uncertainty};
 use crate::book::model::{Inheritance, PriceBook, Target};
 use crate::error::RatingError;
 use crate::exact::Exact;
@@ -104,6 +104,13 @@ impl<'a> Rating<'a> {
             rejections,
         } = self;
         let streams = streams.into_sorted();
+        let inventory = plan.inventory;
+        let completed = records_only::with_owners_of_records(inventory, &streams);
+        // with more owners a name of the book may belong to several: then it stays unresolved
+        let recompiled = completed
+            .as_ref()
+            .map(|complete| Plan::compile(plan.book, complete, plan.period));
+        let plan = recompiled.and_then(Result::ok).unwrap_or(plan);
         let grid = Grid::of(&streams);
         let prepared: Vec<Prepared> = streams
             .iter()
@@ -136,7 +143,14 @@ impl<'a> Rating<'a> {
             .into_iter()
             .zip(prepared.iter().map(|prepared| prepared.placed.as_slice()))
             .collect();
-        findings.extend(findings_of(&plan, &attachments, &grid, &view, &prepared));
+        findings.extend(findings_of(
+            &plan,
+            inventory,
+            &attachments,
+            &grid,
+            &view,
+            &prepared,
+        ));
         findings.sort_by(|left, right| finding_order(left).cmp(&finding_order(right)));
 
         let currency = plan.book.currency;
@@ -324,6 +338,7 @@ fn rejected(rejections: &[Rejection]) -> Vec<Finding> {
 
 fn findings_of(
     plan: &Plan<'_>,
+    inventory: &Inventory,
     attachments: &Attachments,
     grid: &Grid,
     view: &[(Timeline<'_, '_>, &[Placed])],
@@ -363,7 +378,7 @@ fn findings_of(
     findings.extend(uncertainty::size_findings(plan, view));
     findings.extend(uncertainty::unknown_tag_findings(plan, view));
     findings.extend(scope_findings(plan));
-    findings.extend(domain_findings(plan, view));
+    findings.extend(domain_findings(plan, inventory, view));
     findings
 }
 
@@ -660,8 +675,12 @@ fn scope_findings(plan: &Plan<'_>) -> Vec<Finding> {
         .collect()
 }
 
-fn domain_findings(plan: &Plan<'_>, view: &[(Timeline<'_, '_>, &[Placed])]) -> Vec<Finding> {
-    if plan.inventory.syncs.is_empty() {
+fn domain_findings(
+    plan: &Plan<'_>,
+    inventory: &Inventory,
+    view: &[(Timeline<'_, '_>, &[Placed])],
+) -> Vec<Finding> {
+    if inventory.syncs.is_empty() {
         return Vec::new();
     }
     let mut unknown: BTreeMap<DomainId, u64> = BTreeMap::new();
@@ -670,7 +689,7 @@ fn domain_findings(plan: &Plan<'_>, view: &[(Timeline<'_, '_>, &[Placed])]) -> V
         let in_period = placed
             .iter()
             .filter(|span| touches(plan, span.start, span.end));
-        if !plan.inventory.domains.contains_key(domain) {
+        if !inventory.domains.contains_key(domain) {
             *unknown.entry(domain.clone()).or_default() +=
                 in_period.map(|span| span.records).sum::<u64>();
         }
@@ -689,7 +708,7 @@ fn domain_findings(plan: &Plan<'_>, view: &[(Timeline<'_, '_>, &[Placed])]) -> V
             records,
             value: None,
             message: format!(
-                "domain {domain} is in {records} record(s) but in no sync; billed by itself"
+                "domain {domain} is in {records} record(s) but in no sync; billed by what its records say"
             ),
             account: Some(domain),
         })
