@@ -1,7 +1,9 @@
 //! Largest-remainder allocation: parts that add up to the whole.
 
+use std::collections::BTreeMap;
+
 use num_bigint::BigInt;
-use num_traits::{One, Signed, ToPrimitive};
+use num_traits::{One, Signed, ToPrimitive, Zero};
 
 use crate::exact::Exact;
 
@@ -46,6 +48,52 @@ pub fn allocate(total: &BigInt, parts: &[Exact], places: u32) -> Vec<BigInt> {
     shares
 }
 
+/// The same for parts that lie in groups within groups (`groups` names them for each part,
+/// the outermost first): the outer groups share the total, each group's share is shared by
+/// what is in it. So what is printed for a group lies within one unit of the group's exact
+/// sum, and each part still within one unit of itself: a group's share is its exact sum
+/// rounded up or down, hence at least the floors of its parts and at most one unit more for
+/// each part that has a remainder. Groups come in the order of their first parts.
+pub(crate) fn allocate_grouped(
+    total: &BigInt,
+    parts: &[Exact],
+    groups: &[&[String]],
+    places: u32,
+) -> Vec<BigInt> {
+    let mut members: Vec<(&str, Vec<usize>)> = Vec::new();
+    let mut places_of: BTreeMap<&str, usize> = BTreeMap::new();
+    for (index, names) in groups.iter().enumerate() {
+        let Some(name) = names.first() else {
+            return allocate(total, parts, places);
+        };
+        let place = *places_of.entry(name).or_insert(members.len());
+        match members.get_mut(place) {
+            Some((_, indices)) => indices.push(index),
+            None => members.push((name, vec![index])),
+        }
+    }
+    let part = |index: &usize| parts.get(*index).cloned().unwrap_or_else(Exact::zero);
+    let sums: Vec<Exact> = members
+        .iter()
+        .map(|(_, indices)| indices.iter().map(part).sum())
+        .collect();
+    let mut shares = vec![BigInt::zero(); parts.len()];
+    for ((_, indices), share) in members.iter().zip(allocate(total, &sums, places)) {
+        let inner_parts: Vec<Exact> = indices.iter().map(part).collect();
+        let inner_groups: Vec<&[String]> = indices
+            .iter()
+            .filter_map(|index| groups.get(*index)?.get(1..))
+            .collect();
+        let inner = allocate_grouped(&share, &inner_parts, &inner_groups, places);
+        for (index, share) in indices.iter().zip(inner) {
+            if let Some(place) = shares.get_mut(*index) {
+                *place = share;
+            }
+        }
+    }
+    shares
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -81,7 +129,50 @@ mod tests {
         assert_eq!(shares(7, &[(0, 1), (7, 2), (7, 2)], 0), ["0", "4", "3"]);
     }
 
+    #[test]
+    fn groups_are_rounded_before_what_is_in_them() {
+        // 2/3 + 2/3 + 1/6 and 4/3 + 4/3 + 1/3: flat, the first group would print 1.51
+        let parts = [(20, 3), (20, 3), (5, 3), (40, 3), (40, 3), (10, 3)];
+        let parts: Vec<Exact> = parts
+            .iter()
+            .map(|(n, d)| Exact::ratio(*n, *d).unwrap())
+            .collect();
+        let names = ["old", "old", "old", "new", "new", "new"].map(|name| [name.to_owned()]);
+        let groups: Vec<&[String]> = names.iter().map(<[String; 1]>::as_slice).collect();
+        let shares = allocate_grouped(&BigInt::from(4500), &parts, &groups, 2);
+        assert_eq!(shares[..3].iter().sum::<BigInt>(), BigInt::from(1500));
+        assert_eq!(shares[3..].iter().sum::<BigInt>(), BigInt::from(3000));
+    }
+
     proptest! {
+        #[test]
+        fn groups_and_parts_lie_within_a_unit(
+            parts in prop::collection::vec((0_i128..100_000, 1_i128..997, 0_u8..3, 0_u8..3), 1..30), places in 0_u32..4
+        ) {
+            let names: Vec<[String; 2]> = parts.iter().map(|(_, _, a, b)| [a.to_string(), b.to_string()]).collect();
+            let groups: Vec<&[String]> = names.iter().map(<[String; 2]>::as_slice).collect();
+            let exact: Vec<Exact> = parts.iter().map(|(n, d, ..)| Exact::ratio(*n, *d).unwrap()).collect();
+            let total = exact.iter().sum::<Exact>().round(places, RoundingMode::HalfAway);
+            let shares = allocate_grouped(&total, &exact, &groups, places);
+            prop_assert_eq!(shares.iter().sum::<BigInt>(), total);
+            let unit = Exact::ratio(1, 10_i128.pow(places)).unwrap();
+            let near = |share: BigInt, exact: Exact| {
+                let printed = Exact::from(share) * unit.clone();
+                printed.clone() - exact.clone() < unit && exact - printed < unit
+            };
+            for depth in 1..=2 {
+                for name in &names {
+                    let inside: Vec<usize> = (0..names.len()).filter(|other| names[*other][..depth] == name[..depth]).collect();
+                    let share = inside.iter().map(|index| shares[*index].clone()).sum();
+                    let exact = inside.iter().map(|index| exact[*index].clone()).sum();
+                    prop_assert!(near(share, exact));
+                }
+            }
+            for (share, exact) in shares.iter().zip(&exact) {
+                prop_assert!(near(share.clone(), exact.clone()));
+            }
+        }
+
         #[test]
         fn shares_add_up_and_lie_within_a_unit(
             parts in prop::collection::vec((-10_000_i128..100_000, 1_i128..997), 1..30), places in 0_u32..4

@@ -6,7 +6,7 @@
 pub enum RatingErrorKind {
     /// A name in the book belongs to several domains, projects, VMs or volumes.
     AmbiguousScope,
-    /// The period is too long to be rated at once.
+    /// The period is too long to be rated at once, or beyond the years 1 to 9999.
     Period,
 }
 

@@ -1137,7 +1137,7 @@ fn a_day_on_which_the_price_changes_is_charged_once() {
         ("day", "40.00"),      // 10 days at 30.00, 15 at 60.00: until the 26th
         ("day-incl", "42.00"), // and the 26th
         ("started-day", "42.00"),
-        ("started-hour", "40.92"), // 10 days 12 h, 15 days and 5 h (of 720 h)
+        ("started-hour", "39.92"), // 252 h at 30.00, 353 h at 60.00, of 720 h
     ] {
         let rows = format!("proration = \"{proration}\"\n")
             + &price("old", 30, "until = 2026-09-11T12:00:00Z")

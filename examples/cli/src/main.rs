@@ -1,2 +1,34 @@
-//! Placeholder.
-fn main() {}
+//! `csbill`: CloudStack usage to bills, from the shell.
+
+mod arguments;
+mod bill;
+mod command;
+mod configuration;
+mod dates;
+mod exit;
+mod failure;
+mod input;
+mod output;
+mod progress;
+mod rating;
+mod table;
+mod workbooks;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    let arguments = arguments::Arguments::parse();
+    match arguments.run() {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            let text = failure.to_string();
+            // whoever closed our output wants to hear nothing more
+            if !text.is_empty() {
+                output::note(&text);
+            }
+            failure.exit().into()
+        }
+    }
+}

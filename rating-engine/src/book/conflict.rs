@@ -51,11 +51,9 @@ fn may_meet(left: &Selector, right: &Selector) -> bool {
 
 fn names_may_meet(left: &[String], right: &[String]) -> bool {
     left.is_empty()
-        || left.iter().any(|left| {
-            right
-                .iter()
-                .any(|right| patterns_meet(left.as_bytes(), right.as_bytes()))
-        })
+        || left
+            .iter()
+            .any(|left| right.iter().any(|right| patterns_meet(left, right)))
 }
 
 /// A tag has one value, so conditions on two values of one key exclude each other.
@@ -71,40 +69,65 @@ fn tags_may_meet(left: &[TagMatch], right: &[TagMatch]) -> bool {
 }
 
 /// Whether some name fulfils both patterns (`*` any text, `?` one character).
-fn patterns_meet(left: &[u8], right: &[u8]) -> bool {
-    match (left.split_first(), right.split_first()) {
-        (None, None) => true,
-        (Some((b'*', rest)), _) => {
-            patterns_meet(rest, right)
-                || right
-                    .split_first()
-                    .is_some_and(|(_, right_rest)| patterns_meet(left, right_rest))
+///
+/// Fills a table from the ends: whether the rests of both patterns from here on can meet. So
+/// it takes the product of their lengths, however many `*` they have.
+fn patterns_meet(left: &str, right: &str) -> bool {
+    let (left, right): (Vec<char>, Vec<char>) = (left.chars().collect(), right.chars().collect());
+    let ends = |rest: &[char]| rest.iter().all(|c| *c == '*');
+    // the row below the present one: `left` one character further on
+    let mut below: Vec<bool> = (0..=right.len())
+        .map(|from| right.get(from..).is_some_and(ends))
+        .collect();
+    for (at, a) in left.iter().enumerate().rev() {
+        let mut row = vec![left.get(at..).is_some_and(ends)];
+        for (from, b) in right.iter().enumerate().rev() {
+            let after = |cells: &[bool], index: usize| cells.get(index).copied().unwrap_or(false);
+            let (both, only_left) = (after(&below, from + 1), after(&below, from));
+            let only_right = row.last().copied().unwrap_or(false);
+            row.push(match (a, b) {
+                // a `*` ends here, or takes what the other pattern has next
+                ('*', _) | (_, '*') => only_left || only_right,
+                (a, b) => (a == b || *a == '?' || *b == '?') && both,
+            });
         }
-        (_, Some((b'*', _))) => patterns_meet(right, left),
-        (Some((a, left_rest)), Some((b, right_rest))) => {
-            (a == b || *a == b'?' || *b == b'?') && patterns_meet(left_rest, right_rest)
-        }
-        _ => false,
+        row.reverse();
+        below = row;
     }
+    below.first().copied().unwrap_or(false)
 }
 
-/// Whether `name` fulfils `pattern`.
+/// Whether `name` fulfils `pattern`: like a pattern that is a plain name, but for `*` and `?`
+/// in the name, which stand for themselves.
 pub(crate) fn pattern_matches(pattern: &str, name: &str) -> bool {
-    let (pattern, name): (Vec<char>, Vec<char>) =
-        (pattern.chars().collect(), name.chars().collect());
-    glob(&pattern, &name)
-}
-
-fn glob(pattern: &[char], name: &[char]) -> bool {
-    match pattern.split_first() {
-        None => name.is_empty(),
-        Some(('*', rest)) => {
-            (0..=name.len()).any(|skip| name.get(skip..).is_some_and(|tail| glob(rest, tail)))
-        }
-        Some((wanted, rest)) => name
-            .split_first()
-            .is_some_and(|(first, tail)| (wanted == first || *wanted == '?') && glob(rest, tail)),
+    let name: Vec<char> = name.chars().collect();
+    // which beginnings of the name the pattern so far fulfils, by their length
+    let mut reached = vec![false; name.len() + 1];
+    if let Some(first) = reached.first_mut() {
+        *first = true;
     }
+    for wanted in pattern.chars() {
+        let mut next = vec![false; name.len() + 1];
+        let mut any = false;
+        for (length, before) in reached.iter().copied().enumerate() {
+            any |= before;
+            let fits = name
+                .get(length)
+                .is_some_and(|c| *c == wanted || wanted == '?');
+            if wanted == '*' {
+                if let Some(cell) = next.get_mut(length) {
+                    *cell = any;
+                }
+            } else if before
+                && fits
+                && let Some(cell) = next.get_mut(length + 1)
+            {
+                *cell = true;
+            }
+        }
+        reached = next;
+    }
+    reached.last().copied().unwrap_or(false)
 }
 
 #[cfg(test)]
@@ -113,11 +136,19 @@ mod tests {
 
     #[test]
     fn patterns_meet_when_a_name_fulfils_both() {
-        let meet = |left: &str, right: &str| patterns_meet(left.as_bytes(), right.as_bytes());
+        let meet = patterns_meet;
         assert!(meet("web*", "*01"));
         assert!(meet("web??", "w*1"));
         assert!(!meet("web*", "db*"));
         assert!(!meet("web", "web?"));
+        assert!(meet("*", "") && meet("?", "*") && !meet("?", ""));
+        assert!(meet("*a*b", "a*") && !meet("a*b", "*c"));
+        // many stars take no longer than few
+        let (stars, name) = ("*a".repeat(60), "a".repeat(200));
+        assert!(
+            meet(&stars, &format!("{name}*")) && !meet(&format!("{stars}b"), &format!("{name}c"))
+        );
+        assert!(!pattern_matches(&format!("{stars}b"), &name) && pattern_matches(&stars, &name));
         assert!(pattern_matches("web*", "web01"));
         assert!(!pattern_matches("web?", "web01"));
         assert!(pattern_matches("*ö*", "größe"));

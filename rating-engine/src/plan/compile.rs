@@ -48,8 +48,11 @@ impl<'a> Plan<'a> {
         inventory: &'a Inventory,
         period: Period,
     ) -> Result<Self, RatingError> {
-        if period.millis() / 86_400_000 > 31 * MAX_MONTHS {
-            let message = format!("the period {period} is longer than a century; check its years");
+        let out_of_reach = !Period::always().covers(&period);
+        if out_of_reach || period.millis() / 86_400_000 > 31 * MAX_MONTHS {
+            let message = format!(
+                "the period {period} is longer than a century or beyond the years 1 to 9999; check its years"
+            );
             return Err(RatingError::new(RatingErrorKind::Period, message));
         }
         let months: Vec<Month> = calendar::months(period, book.zone)

@@ -205,9 +205,10 @@ impl<'a> Subject<'a> {
             }
             Holder::Unknown => {}
         }
+        // selectors may ask for a name
+        changes.extend(self.names().iter().flat_map(|names| names.changes()));
         if let Some(entry) = self.vm_entry() {
             changes.extend(entry.os_type.changes());
-            changes.extend(entry.name.changes());
             if self.stream.key.cpu_count.is_none() {
                 changes.extend(entry.cpu_count.changes());
             }
@@ -306,23 +307,24 @@ impl<'a> Subject<'a> {
         known.or(self.stream.shown.os_category_name.as_deref())
     }
 
+    /// The names of the resource, where the inventory knows it.
+    fn names(&self) -> Option<&'a History<String>> {
+        if let Some(volume) = &self.volume {
+            return self.inventory.volumes.get(volume).map(|entry| &entry.name);
+        }
+        if self.is_vm() {
+            return self.vm_entry().map(|entry| &entry.name);
+        }
+        let entry = self.inventory.resources.get(&self.stream.key.identity);
+        entry.map(|entry| &entry.name)
+    }
+
     /// The resource's name at `instant`, where it has one.
     pub(crate) fn name_at(&self, instant: DateTime<Utc>) -> Option<&'a str> {
-        let identity = &self.stream.key.identity;
-        let history = if let Some(volume) = &self.volume {
-            self.inventory.volumes.get(volume).map(|entry| &entry.name)
-        } else if self.is_vm() {
-            self.vm_entry().map(|entry| &entry.name)
-        } else {
-            self.inventory
-                .resources
-                .get(identity)
-                .map(|entry| &entry.name)
-        };
-        let known = history
-            .and_then(|history| history.nearest(instant))
-            .map(String::as_str);
-        known.or(self.stream.shown.name.as_deref())
+        let known = self.names().and_then(|names| names.nearest(instant));
+        known
+            .map(String::as_str)
+            .or(self.stream.shown.name.as_deref())
     }
 }
 

@@ -26,6 +26,7 @@ pub(crate) fn accumulate(book: &PriceBook, timelines: &[Timeline<'_, '_>], parts
     if let Some(cap) = book.month.cap_millis() {
         cap_hours(book, cap, timelines, parts);
     }
+    let series = series(book);
     let mut pools: BTreeMap<(usize, usize, Pool), Vec<usize>> = BTreeMap::new();
     for (index, part) in parts.iter().enumerate() {
         let Some((price_index, price)) = charged_price(book, timelines, part) else {
@@ -35,19 +36,44 @@ pub(crate) fn accumulate(book: &PriceBook, timelines: &[Timeline<'_, '_>], parts
             let Some(pool) = pool(price.accumulate, timelines, part) else {
                 continue;
             };
+            let series = series.get(price_index).copied().unwrap_or(price_index);
             pools
-                .entry((price_index, part.month, pool))
+                .entry((series, part.month, pool))
                 .or_default()
                 .push(index);
         }
     }
-    for ((price_index, ..), mut members) in pools {
-        let Some(price) = book.prices.get(price_index) else {
-            continue;
-        };
+    for mut members in pools.into_values() {
         members.sort_by_key(|&index| order(timelines, parts, index));
-        apply(price, parts, &members);
+        let priced: Vec<(usize, &Price)> = members
+            .into_iter()
+            .filter_map(|index| {
+                let (_, price) = charged_price(book, timelines, parts.get(index)?)?;
+                Some((index, price))
+            })
+            .collect();
+        apply(parts, &priced);
     }
+}
+
+/// For each price the first one that is for the same thing and customer: prices that follow
+/// each other in time go on counting where the one before stopped.
+fn series(book: &PriceBook) -> Vec<usize> {
+    let same = |left: &Price, right: &Price| {
+        left.target == right.target
+            && left.scope == right.scope
+            && left.selector == right.selector
+            && left.basis == right.basis
+            && (left.per, left.unit, left.accumulate) == (right.per, right.unit, right.accumulate)
+    };
+    book.prices
+        .iter()
+        .enumerate()
+        .map(|(index, price)| {
+            let first = book.prices.iter().position(|other| same(other, price));
+            first.unwrap_or(index)
+        })
+        .collect()
 }
 
 /// Order of time, ties by the resource: the same for any order of input.
@@ -101,35 +127,39 @@ pub(super) fn pool(
     })
 }
 
-/// Gives each part the difference that it makes to the cost of the quantity so far.
-fn apply(price: &Price, parts: &mut [Part], members: &[usize]) {
+/// Gives each part the difference that it makes, at its own price, to the cost of the
+/// quantity so far.
+fn apply(parts: &mut [Part], members: &[(usize, &Price)]) {
     let total: Exact = members
         .iter()
-        .filter_map(|&index| parts.get(index))
+        .filter_map(|&(index, _)| parts.get(index))
         .map(|part| &part.quantity)
         .sum();
-    let free = price.free.map_or_else(Exact::zero, Exact::from_decimal);
-    let mut so_far = Exact::zero();
-    for (place, &index) in members.iter().enumerate() {
+    let mut so_far: Option<Exact> = None;
+    for &(index, price) in members {
         let Some(part) = parts.get_mut(index) else {
             continue;
         };
-        let next = so_far.clone() + part.quantity.clone();
-        let billable = |quantity: &Exact| (quantity.clone() - free.clone()).max(Exact::zero());
-        let amount = match &price.kind {
-            // all units at the price of the total's tier: each part has its share
-            PriceKind::Volume(tiers) if !billable(&total).is_zero() => {
-                let all = billable(&total);
-                let before = share(tiers, &all, &billable(&so_far));
-                share(tiers, &all, &billable(&next)) - before
-            }
-            // the first part also pays what is due at zero
-            kind if place == 0 => cost(kind, &billable(&next)),
-            kind => cost(kind, &billable(&next)) - cost(kind, &billable(&so_far)),
-        };
-        part.list = amount.clone();
-        part.net = amount;
-        so_far = next;
+        // what is due at zero falls to the first part, since nothing is paid before it
+        let paid = so_far
+            .as_ref()
+            .map_or_else(Exact::zero, |before| due(price, before, &total));
+        let next = so_far.unwrap_or_else(Exact::zero) + part.quantity.clone();
+        part.list = due(price, &next, &total) - paid;
+        part.net = part.list.clone();
+        so_far = Some(next);
+    }
+}
+
+/// What the first `quantity` of the month's `total` costs, free units taken off both.
+fn due(price: &Price, quantity: &Exact, total: &Exact) -> Exact {
+    let free = price.free.map_or_else(Exact::zero, Exact::from_decimal);
+    let billable = |quantity: &Exact| (quantity.clone() - free.clone()).max(Exact::zero());
+    let (quantity, all) = (billable(quantity), billable(total));
+    match &price.kind {
+        // all units at the price of the total's tier: each part has its share
+        PriceKind::Volume(tiers) if !all.is_zero() => share(tiers, &all, &quantity),
+        kind => cost(kind, &quantity),
     }
 }
 
@@ -147,8 +177,18 @@ pub(crate) fn cost(kind: &PriceKind, quantity: &Exact) -> Exact {
             Exact::from(started) * Exact::from_decimal(*amount)
         }
         PriceKind::Graduated(tiers) => graduated(tiers, quantity),
-        PriceKind::Volume(tiers) => share(tiers, quantity, quantity),
+        PriceKind::Volume(tiers) => tier_of(tiers, quantity).map_or_else(Exact::zero, |tier| {
+            quantity.clone() * Exact::from_decimal(tier.amount) + Exact::from_decimal(tier.flat)
+        }),
     }
+}
+
+/// The tier that a total falls in.
+fn tier_of<'t>(tiers: &'t [Tier], total: &Exact) -> Option<&'t Tier> {
+    tiers.iter().find(|tier| {
+        tier.up_to
+            .is_none_or(|bound| *total <= Exact::from_decimal(bound))
+    })
 }
 
 /// Each unit at the price of its tier; upper bounds belong to the tier.
@@ -175,23 +215,12 @@ fn graduated(tiers: &[Tier], quantity: &Exact) -> Exact {
 
 /// The cost of the first `quantity` of `total` units, all at the price of the total's tier.
 fn share(tiers: &[Tier], total: &Exact, quantity: &Exact) -> Exact {
-    let within = |tier: &&Tier| {
-        tier.up_to
-            .is_none_or(|bound| *total <= Exact::from_decimal(bound))
-    };
-    let Some(tier) = tiers.iter().find(within) else {
+    let Some(tier) = tier_of(tiers, total) else {
         return Exact::zero();
     };
-    let units = quantity.clone() * Exact::from_decimal(tier.amount);
-    let flat = Exact::from_decimal(tier.flat);
-    if total.is_zero() {
-        // what is due at zero
-        return flat;
-    }
-    units
-        + (flat * quantity.clone())
-            .checked_div(total)
-            .unwrap_or_else(Exact::zero)
+    let flat = Exact::from_decimal(tier.flat) * quantity.clone();
+    quantity.clone() * Exact::from_decimal(tier.amount)
+        + flat.checked_div(total).unwrap_or_else(Exact::zero)
 }
 
 /// The price of a unit in the first tier, for values of findings.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use cloudstack_usage::Period;
 
-use super::parts::{Part, Rule, Timeline};
+use super::parts::{Part, Rule, Timeline, instant};
 use crate::book::model::{Discount, DiscountAmount, PriceBook, Stacking};
 use crate::exact::Exact;
 use crate::plan::Plan;
@@ -79,8 +79,9 @@ fn chain<'t>(timelines: &'t [Timeline<'_, '_>], part: &Part) -> &'t [usize] {
         .unwrap_or_default()
 }
 
-/// A fixed amount applies once per scope and month, prorated by its validity, spread over
-/// the covered parts by what they cost after percentages; never below zero.
+/// A fixed amount applies once per scope and month, prorated by its validity and by the time
+/// from the first to the last use that it covers, spread over the covered parts by what they
+/// cost after percentages; never below zero.
 fn take_fixed(plan: &Plan<'_>, index: usize, month: usize, parts: &mut [Part], members: &[usize]) {
     let (Some(discount), Some(month)) = (plan.book.discounts.get(index), plan.months.get(month))
     else {
@@ -91,7 +92,8 @@ fn take_fixed(plan: &Plan<'_>, index: usize, month: usize, parts: &mut [Part], m
         .filter_map(|&member| parts.get(member))
         .map(|part| &part.net)
         .sum();
-    let amount = fixed_amount(discount, month.period, plan.period).min(covered.clone());
+    let active = active(parts, members);
+    let amount = fixed_amount(discount, month.period, plan.period, active).min(covered.clone());
     if amount.is_zero() || amount.is_negative() {
         return;
     }
@@ -107,15 +109,30 @@ fn take_fixed(plan: &Plan<'_>, index: usize, month: usize, parts: &mut [Part], m
     }
 }
 
+/// From the first to the last use of some parts.
+fn active(parts: &[Part], members: &[usize]) -> Option<Period> {
+    let used = || members.iter().filter_map(|&member| parts.get(member));
+    let start = used().map(|part| part.start).min()?;
+    let end = used().map(|part| part.end).max()?;
+    Period::new(instant(start), instant(end)).ok()
+}
+
 /// The fixed amount for a month, of which only the part within the rated period counts.
-fn fixed_amount(discount: &Discount, month: Period, period: Period) -> Exact {
+fn fixed_amount(
+    discount: &Discount,
+    month: Period,
+    period: Period,
+    active: Option<Period>,
+) -> Exact {
     let DiscountAmount::Fixed(amount) = discount.amount else {
         return Exact::zero();
     };
     let amount = Exact::from_decimal(amount);
     let rated = month.intersect(&period);
     let counted = if discount.prorate {
-        rated.and_then(|rated| rated.intersect(&discount.validity))
+        rated
+            .and_then(|rated| rated.intersect(&discount.validity))
+            .and_then(|valid| valid.intersect(&active?))
     } else {
         rated
     };

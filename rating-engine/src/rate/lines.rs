@@ -10,7 +10,7 @@ use super::limits::TrueUp;
 use super::names;
 use super::parts::{Part, Rule, Timeline, instant, resource_kind};
 use super::settle::{Balances, fixed_amount, settle};
-use crate::allocate::allocate;
+use crate::allocate::allocate_grouped;
 use crate::book::model::{DiscountAmount, Per, Price, PriceKind, Target};
 use crate::currency::Currency;
 use crate::exact::Exact;
@@ -257,7 +257,11 @@ fn statement(
     let places = currency.minor_digits();
     let nets: Vec<Exact> = lines.iter().map(|line| line.net.clone()).collect();
     let minors = match plan.book.rounding_point {
-        RoundingPoint::Total => allocate(&exact.round(places, mode), &nets, places),
+        RoundingPoint::Total => {
+            let groups: Vec<[String; LEVELS]> = lines.iter().map(levels).collect();
+            let groups: Vec<&[String]> = groups.iter().map(<[String; LEVELS]>::as_slice).collect();
+            allocate_grouped(&exact.round(places, mode), &nets, &groups, places)
+        }
         RoundingPoint::LineFirst => nets.iter().map(|net| net.round(places, mode)).collect(),
     };
     let mut total = num_bigint::BigInt::from(0);
@@ -280,6 +284,19 @@ fn statement(
         credits: Vec::new(),
         payable: Money::from_minor(total, currency),
     }
+}
+
+/// How many groups a line lies in.
+const LEVELS: usize = 4;
+
+/// The groups that a line lies in, from the outermost: what people add up on a statement.
+fn levels(line: &LineItem) -> [String; LEVELS] {
+    [
+        line.domain.to_string(),
+        format!("{:?}", line.holder),
+        format!("{:?}", line.cost_centre),
+        format!("{:?}", line.vm),
+    ]
 }
 
 /// The order in which people look for lines.
@@ -451,11 +468,16 @@ impl<'p, 'a> LineBuilder<'_, 'p, 'a> {
             format!("{} {}", item.kind(), item.name()),
             price.map(|price| price.id.clone()).unwrap_or_default(),
             key.exemption.clone().unwrap_or_default(),
-            self.discount_ids().join(","),
+            self.discount_ids()
+                .iter()
+                .map(|id| id.replace('\\', "\\\\").replace(',', "\\,"))
+                .collect::<Vec<_>>()
+                .join(","),
         ];
         let tax = self.tax_id();
         let fields = fields.into_iter().chain(tax);
-        let fields: Vec<String> = fields.map(|field| field.replace('|', "||")).collect();
+        let plain = |field: String| field.replace('\\', "\\\\").replace('|', "\\|");
+        let fields: Vec<String> = fields.map(plain).collect();
         fields.join("|")
     }
 

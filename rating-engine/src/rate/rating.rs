@@ -63,7 +63,7 @@ impl<'a> Rating<'a> {
     ///
     /// # Errors
     /// When a name in the book belongs to several domains, projects, VMs or volumes, or the
-    /// period is longer than a century.
+    /// period is longer than a century or reaches beyond the years 1 to 9999.
     pub fn new(
         book: &'a PriceBook,
         inventory: &'a Inventory,
@@ -81,8 +81,10 @@ impl<'a> Rating<'a> {
     /// on each side, since records cross its bounds and the windows beside them say where
     /// in a window a resource was used.
     pub fn input_range(period: Period) -> Period {
-        let start = period.start() - TimeDelta::days(2);
-        let end = period.end() + TimeDelta::days(2);
+        let two_days = TimeDelta::days(2);
+        let start = period.start().checked_sub_signed(two_days);
+        let end = period.end().checked_add_signed(two_days);
+        let (start, end) = (start.unwrap_or(period.start()), end.unwrap_or(period.end()));
         Period::new(start, end).unwrap_or(period)
     }
 

@@ -22,10 +22,7 @@ impl Placed {
     pub(crate) fn before(&self, instant: i64) -> i128 {
         let elapsed = instant.clamp(self.start, self.end) - self.start;
         let span = (self.end - self.start).max(1);
-        // amount x elapsed stays far below 2^127: bytes of a window < 2^64, elapsed < 2^45
-        self.amount
-            .saturating_mul(i128::from(elapsed))
-            .div_euclid(i128::from(span))
+        share_of(self.amount, elapsed, span)
     }
 
     /// The part between `start` and `end`; none where they share no time.
@@ -45,6 +42,15 @@ impl Placed {
     }
 }
 
+/// `floor(amount x part / whole)` without an intermediate overflow, for `part` up to `whole`:
+/// `part` for each whole `whole` in the amount, and its share of the rest, which is below
+/// `whole`, so below 2^126 times `part`.
+pub(crate) fn share_of(amount: i128, part: i64, whole: i64) -> i128 {
+    let (part, whole) = (i128::from(part), i128::from(whole.max(1)));
+    let (times, rest) = (amount.div_euclid(whole), amount.rem_euclid(whole));
+    times * part + (rest * part).div_euclid(whole)
+}
+
 /// How close used time must come to the resource's life within the window to lie there.
 const LIFETIME_TOLERANCE_MILLIS: i128 = 1_000;
 
@@ -52,8 +58,10 @@ const LIFETIME_TOLERANCE_MILLIS: i128 = 1_000;
 ///
 /// Source: DESIGN.md §4 "Placing used time in its window". Windows come in order of time.
 pub(crate) fn place(windows: &[Clean], grid: &Grid, lifetime: Option<Period>) -> Vec<Placed> {
-    (0..windows.len())
-        .filter_map(|index| place_one(windows, index, grid, lifetime))
+    windows
+        .iter()
+        .enumerate()
+        .map(|(index, window)| place_one(windows, window, index, grid, lifetime))
         .collect()
 }
 
@@ -93,17 +101,18 @@ enum Beside {
 
 fn place_one(
     windows: &[Clean],
+    window: &Clean,
     index: usize,
     grid: &Grid,
     lifetime: Option<Period>,
-) -> Option<Placed> {
-    let window = windows.get(index)?;
+) -> Placed {
     if window.is_whole() {
-        return Some(placed(window, window.start, window.end, Placement::Whole));
+        return placed(window, window.start, window.end, Placement::Whole);
     }
     let before = before(windows, index, grid);
     let after = after(windows, index, grid);
-    let used = i64::try_from(window.amount).ok()?;
+    // more than the window has (several NICs in one record) lies nowhere in particular
+    let used = i64::try_from(window.amount).unwrap_or(i64::MAX);
     let at_start = || {
         placed(
             window,
@@ -113,8 +122,8 @@ fn place_one(
         )
     };
     let at_end = || placed(window, window.end - used, window.end, Placement::AtEnd);
-    let fits = used < window.end - window.start;
-    let placed = match (before, after) {
+    let fits = (0..window.end - window.start).contains(&used);
+    match (before, after) {
         (Beside::Nothing, Beside::Whole | Beside::Part) if fits => at_end(),
         (Beside::Whole | Beside::Part, Beside::Nothing) if fits => at_start(),
         // one gap across the bound of two partial windows between whole ones
@@ -129,8 +138,7 @@ fn place_one(
             at_end()
         }
         _ => by_lifetime(window, lifetime),
-    };
-    Some(placed)
+    }
 }
 
 fn beside(window: Option<&Clean>, adjacent: impl Fn(&Clean) -> bool, fetched: bool) -> Beside {

@@ -159,7 +159,7 @@ impl Stream {
 #[derive(Debug, Default)]
 pub(crate) struct Streams {
     // looked up only, never walked: the order of a hash map decides nothing
-    by_key: HashMap<StreamKey, usize>,
+    by_key: HashMap<(StreamKey, bool), usize>,
     streams: Vec<Stream>,
 }
 
@@ -172,7 +172,9 @@ impl Streams {
             amount: record.quantity.amount(),
             raw: record.raw_usage,
         };
-        let key = StreamKey::of(record);
+        // one backup may be counted in bytes and, after an upgrade, in hours: two streams
+        let holds_bytes = record.quantity.unit() == Unit::Bytes && !record.usage_type.is_counter();
+        let key = (StreamKey::of(record), holds_bytes);
         let known = self
             .by_key
             .get(&key)
@@ -188,10 +190,9 @@ impl Streams {
             return;
         }
         self.by_key.insert(key.clone(), self.streams.len());
-        let holds_bytes = record.quantity.unit() == Unit::Bytes && !record.usage_type.is_counter();
         let shown = Shown::of(record);
         self.streams.push(Stream {
-            key,
+            key: key.0,
             shown,
             entries: vec![entry],
             holds_bytes,
@@ -204,7 +205,9 @@ impl Streams {
         for stream in &mut streams {
             stream.entries.sort_unstable();
         }
-        streams.sort_by(|left, right| left.key.cmp(&right.key));
+        streams.sort_by(|left, right| {
+            (&left.key, left.holds_bytes).cmp(&(&right.key, right.holds_bytes))
+        });
         streams
     }
 }

@@ -2,6 +2,7 @@
 
 use cloudstack_usage::UsageType;
 
+use super::placement::share_of;
 use super::stream::{Entry, Stream};
 
 /// One window of a stream with what was used in it.
@@ -152,9 +153,8 @@ fn without_overlaps(windows: Vec<Clean>, doubts: &mut Vec<Doubt>) -> Vec<Clean> 
     let mut kept: Vec<Clean> = Vec::new();
     for window in widest_first {
         let free = free_parts(&window, &kept);
-        let length = i128::from(window.end - window.start);
         let free_millis: i64 = free.iter().map(|(start, end)| end - start).sum();
-        let keep = window.amount * i128::from(free_millis) / length.max(1);
+        let keep = share_of(window.amount, free_millis, window.end - window.start);
         if free_millis < window.end - window.start {
             let records = if free_millis == 0 { window.records } else { 0 };
             doubts.push(Doubt::Overlap {
@@ -168,7 +168,7 @@ fn without_overlaps(windows: Vec<Clean>, doubts: &mut Vec<Doubt>) -> Vec<Clean> 
         let mut passed = 0;
         for (index, (start, end)) in free.iter().enumerate() {
             passed += end - start;
-            let until = keep * i128::from(passed) / i128::from(free_millis.max(1));
+            let until = share_of(keep, passed, free_millis);
             let records = if index == 0 { window.records } else { 0 };
             kept.push(Clean {
                 start: *start,

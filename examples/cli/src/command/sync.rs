@@ -1,0 +1,257 @@
+//! `csbill sync`.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use chrono::{DateTime, NaiveTime, Utc};
+use clap::Args;
+use cloudstack_usage::store::{SyncRun, UsageStore as _};
+use cloudstack_usage::{BlockingClient, ClientOptions, Credentials, HttpMethod};
+use cloudstack_usage_store::{SqliteStore, SyncOptions, SyncProgress, SyncReport, sync};
+
+use crate::configuration::{Connection, ConnectionArgs, Method};
+use crate::dates::{Date, instant};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::input::DatabaseArgs;
+use crate::output;
+use crate::progress::Progress;
+
+/// Flags of `csbill sync`.
+#[derive(Debug, Args)]
+pub(crate) struct SyncArgs {
+    #[command(flatten)]
+    connection: ConnectionArgs,
+    #[command(flatten)]
+    database: DatabaseArgs,
+    /// The clock: the moment that this sync stands for; the machine's clock otherwise.
+    #[arg(long, value_name = "TIME", value_parser = instant)]
+    as_of: Option<DateTime<Utc>>,
+    /// Fetch usage from here, whatever was fetched before; otherwise from a week before
+    /// what is stored (two months at the first time).
+    #[arg(long, value_name = "DATE")]
+    from: Option<Date>,
+    #[command(flatten)]
+    fetching: FetchArgs,
+}
+
+/// How to fetch.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct FetchArgs {
+    /// Records a page; made smaller where CloudStack allows less.
+    #[arg(long, value_name = "NUMBER", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..))]
+    page_size: u32,
+    /// How often a request is sent at most, where CloudStack is busy or not ready.
+    #[arg(long, value_name = "NUMBER", default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..))]
+    attempts: u32,
+}
+
+impl Default for FetchArgs {
+    fn default() -> Self {
+        Self {
+            page_size: 500,
+            attempts: 6,
+        }
+    }
+}
+
+impl SyncArgs {
+    pub(crate) fn run(&self, json: bool) -> Result<Exit, Failure> {
+        let connection = self.connection.resolve()?;
+        let mut options = SyncOptions::new(self.as_of.unwrap_or_else(Utc::now))
+            .cloud(self.database.cloud.as_str());
+        if let Some(from) = self.from {
+            let from = match from {
+                Date::Instant(instant) => instant,
+                Date::Civil(day) => day.and_time(NaiveTime::MIN).and_utc(),
+            };
+            options = options.first_from(from).since(from);
+        }
+        let report = run_sync(
+            &connection,
+            &self.fetching,
+            &self.database.database,
+            &options,
+        )?;
+        if json {
+            output::to_stdout(output::json_text(&report)?.as_bytes())?;
+        } else {
+            output::to_stdout(described(&report).as_bytes())?;
+        }
+        Ok(exit(&report))
+    }
+}
+
+/// Syncs once. A database that did not exist before and got nothing is not left behind.
+pub(crate) fn run_sync(
+    connection: &Connection,
+    fetching: &FetchArgs,
+    database: &Path,
+    options: &SyncOptions,
+) -> Result<SyncReport, Failure> {
+    let mut client = client(connection, fetching)?;
+    let is_new = !database.exists();
+    let mut store = SqliteStore::open(database).inspect_err(|_| {
+        if is_new {
+            remove_unless_locked(database, 0);
+        }
+    })?;
+    let progress = Progress::new("asking CloudStack");
+    let synced = sync(&mut client, &mut store, options, &mut |step| {
+        progress.say(said(&step));
+    });
+    drop(progress);
+    if synced.is_err() && is_new {
+        remove_if_empty(&mut store, database, options);
+    }
+    synced.map_err(|error| Failure::from(error).at_endpoint(&connection.endpoint))
+}
+
+fn client(connection: &Connection, fetching: &FetchArgs) -> Result<BlockingClient, Failure> {
+    let credentials = Credentials::new(connection.key.expose(), connection.secret.expose());
+    let options = ClientOptions {
+        method: match connection.method {
+            Method::Get => HttpMethod::Get,
+            Method::Post => HttpMethod::Post,
+        },
+        page_size: fetching.page_size,
+        max_attempts: fetching.attempts,
+        timeout: Duration::from_secs(connection.timeout_seconds),
+        ..ClientOptions::default()
+    };
+    Ok(BlockingClient::new(
+        &connection.endpoint,
+        credentials,
+        options,
+    )?)
+}
+
+/// Takes away a database that holds nothing. While our transaction is open nobody else can
+/// sync this cloud into it; where another cloud has a lock beside it, it stays.
+fn remove_if_empty(store: &mut SqliteStore, database: &Path, options: &SyncOptions) {
+    let is_empty = store.clouds().is_ok_and(|clouds| clouds.is_empty());
+    let run = SyncRun::new(&options.cloud, options.now);
+    if let (true, Ok(_transaction)) = (is_empty, store.begin_sync(&run)) {
+        remove_unless_locked(database, 1);
+    }
+}
+
+/// Takes away a new database and what is beside it, unless more locks of syncs are there
+/// than our own.
+fn remove_unless_locked(database: &Path, own_locks: usize) {
+    let beside = beside(database);
+    let is_lock = |path: &PathBuf| path.to_string_lossy().contains("-sync-");
+    if beside.iter().filter(|path| is_lock(path)).count() <= own_locks {
+        for path in beside {
+            // what cannot be removed is empty and does no harm
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+/// The database and the files that SQLite and the store keep beside it.
+fn beside(database: &Path) -> Vec<PathBuf> {
+    let (Some(name), folder) = (database.file_name(), database.parent()) else {
+        return Vec::new();
+    };
+    let folder = folder.filter(|folder| !folder.as_os_str().is_empty());
+    let name = name.to_string_lossy();
+    let belongs = |path: &PathBuf| {
+        let other = path.file_name().map(std::ffi::OsStr::to_string_lossy);
+        other.is_some_and(|other| {
+            let rest = other.strip_prefix(&*name);
+            rest.is_some_and(|rest| {
+                ["", "-wal", "-shm"].contains(&rest) || rest.starts_with("-sync-")
+            })
+        })
+    };
+    let Ok(entries) = std::fs::read_dir(folder.unwrap_or(Path::new("."))) else {
+        return Vec::new();
+    };
+    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    paths.filter(belongs).collect()
+}
+
+fn said(step: &SyncProgress) -> String {
+    match step {
+        SyncProgress::Metadata => "listing metadata".to_owned(),
+        SyncProgress::Usage { range } => {
+            format!("fetching usage from {} to {}", range.start(), range.end())
+        }
+        SyncProgress::Page { records, .. } => format!("{records} usage records"),
+        SyncProgress::Storing => "storing".to_owned(),
+        _ => "working".to_owned(),
+    }
+}
+
+/// A sync in words.
+fn described(report: &SyncReport) -> String {
+    use std::fmt::Write as _;
+
+    let mut text = String::new();
+    let usage = &report.usage;
+    let _ = writeln!(text, "sync of {} at {}", report.cloud, time(report.at));
+    if let Some(range) = report.range {
+        let _ = writeln!(
+            text,
+            "usage from {} to {}: {} new, {} revised, {} unchanged, {} rejected{}",
+            time(range.start()),
+            time(range.end()),
+            usage.new,
+            usage.revised,
+            usage.unchanged,
+            usage.rejected,
+            if report.usage_complete {
+                ""
+            } else {
+                "; incomplete"
+            },
+        );
+    }
+    if let Some(snapshot) = report.snapshot {
+        let _ = writeln!(
+            text,
+            "metadata: {} appeared, {} vanished, {} unchanged, {} rejected",
+            snapshot.appeared, snapshot.vanished, snapshot.unchanged, snapshot.rejected
+        );
+    }
+    for notice in &report.notices {
+        let _ = writeln!(text, "note: {}", notice.message);
+    }
+    for rejection in &report.rejections {
+        let field = rejection.field.as_deref();
+        let _ = writeln!(
+            text,
+            "rejected: {}, entry {}{}: {}",
+            rejection.page,
+            rejection.position,
+            field
+                .map(|name| format!(", field {name}"))
+                .unwrap_or_default(),
+            rejection.message
+        );
+    }
+    let _ = match report.watermark {
+        Some(watermark) => writeln!(text, "complete up to {}", time(watermark)),
+        None => writeln!(text, "nothing is complete yet"),
+    };
+    if !report.changed {
+        text.push_str("nothing changed\n");
+    }
+    text
+}
+
+fn time(instant: DateTime<Utc>) -> String {
+    instant.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
+}
+
+/// Rejected entries and unreadable records are told by the exit code.
+fn exit(report: &SyncReport) -> Exit {
+    let rejected = report.usage.rejected + report.snapshot.map_or(0, |snapshot| snapshot.rejected);
+    let incomplete = report.range.is_some() && !report.usage_complete;
+    if rejected > 0 || incomplete {
+        Exit::Refused
+    } else {
+        Exit::Success
+    }
+}

@@ -1,0 +1,13 @@
+//! `csbill` as a process, against a replayed CloudStack.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "helpers of tests fail the test"
+)]
+
+mod bad_input;
+mod bills;
+mod crashes;
+mod demo;
+mod support;
+mod syncs;
