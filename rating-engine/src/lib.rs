@@ -25,7 +25,7 @@ pub use book::model::{
     PackageService, Per, Price, PriceKind, Scope, Selector, Service, Stacking, TagMatch,
     TagMoments, Target, Tier, Trust,
 };
-pub use book::terms::{Credit, Limit, LimitKind, Spent, Tax};
+pub use book::terms::{Credit, FindingPolicies, Limit, LimitKind, Spent, Tax};
 pub use book::{BookError, BookErrors, PriceBook};
 pub use currency::Currency;
 pub use error::{RatingError, RatingErrorKind};

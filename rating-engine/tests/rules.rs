@@ -4,13 +4,13 @@
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeDelta, Utc};
 use cloudstack_usage::{
-    DomainEntry, History, Holder, Inventory, Lifetime, LifetimeSource, Owner, Period, ProjectEntry,
-    TagHistory, VmEntry, parse_usage_record,
+    DomainEntry, History, Holder, Inventory, Lifetime, LifetimeSource, Moment, MomentSource, Owner,
+    Period, ProjectEntry, TagHistory, VmEntry, parse_usage_record,
 };
 use num_bigint::BigInt;
 use proptest::prelude::*;
 use rating_engine::{
-    Bill, Currency, Exact, FindingKind, LineItem, Money, PriceBook, Proration, Rating,
+    Bill, Currency, Exact, FindingKind, LineItem, Money, Policy, PriceBook, Proration, Rating,
     RoundingMode, Statement, allocate, share,
 };
 use rust_decimal::Decimal;
@@ -1405,4 +1405,247 @@ fn b15_shares_add_up() {
         .map(|share| Money::from_minor(share, euro).amount())
         .collect();
     assert_eq!(printed, expected("B15"));
+}
+
+// packages
+
+const MATRIX: &str = r#"
+[[service]]
+id = "Backup"
+amount = "8.00"
+per = "month"
+[[service]]
+id = "Monitoring"
+amount = "2.00"
+per = "month"
+[[service]]
+id = "Antivirus"
+amount = "3.00"
+per = "month"
+[[package]]
+id = "Silver"
+services = ["Backup", "Monitoring"]
+amount = "9.00"
+per = "month"
+[[package]]
+id = "Gold"
+services = ["Backup", "Monitoring", "Antivirus"]
+"#;
+
+/// What is advised to a VM with these tags over September: package in words and money.
+fn advice(rows: &str, tags: &[(&str, &str)]) -> Vec<(String, String)> {
+    let mut inventory = inventory(&[("vm", september())]);
+    let entry = inventory.vms.get_mut(&"vm".into()).unwrap();
+    for (key, value) in tags {
+        entry.tags.set(
+            key,
+            Moment::certain(september().start(), MomentSource::Event),
+            value,
+        );
+    }
+    let bill = rate_in(&book(rows), &inventory, &base_vm(september()), september());
+    let findings = bill.findings.iter();
+    findings
+        .filter(|finding| finding.kind == FindingKind::CheaperPackage)
+        .map(|finding| {
+            (
+                finding.message.clone(),
+                places(finding.value.as_ref().unwrap(), 2),
+            )
+        })
+        .collect()
+}
+
+#[test]
+fn a_cheaper_package_is_told_and_not_applied() {
+    let rows = format!("{BASE_VM}{MATRIX}");
+    let told = advice(&rows, &[("Service", "Backup,Monitoring")]);
+    assert_eq!(told.len(), 1);
+    assert!(told[0].0.contains("package Silver"), "{told:?}");
+    assert_eq!(told[0].1, "1.00");
+    // neither what lacks a service, nor what costs as much, nor what it has already
+    assert_eq!(advice(&rows, &[("Service", "Backup")]), []);
+    assert_eq!(
+        advice(&rows, &[("Service", "Backup,Monitoring,Antivirus")]),
+        []
+    );
+    assert_eq!(advice(&rows, &[("Package", "Silver")]), []);
+    assert_eq!(advice(&rows, &[]), []);
+}
+
+#[test]
+fn a_package_that_is_cheaper_than_the_one_held_is_told() {
+    let platinum = "[[package]]\nid = \"Platinum\"\nservices = [\"Backup\", \"Monitoring\", \"Antivirus\"]\ncovers = [\"ram\"]\namount = 20\nper = \"month\"\n";
+    let rows = format!("{BASE_VM}{MATRIX}{platinum}");
+    // Gold costs 13.00, and the RAM that Platinum includes 20.00
+    let told = advice(&rows, &[("Package", "Gold")]);
+    assert_eq!(told.len(), 1);
+    assert!(told[0].0.contains("package Platinum"), "{told:?}");
+    assert_eq!(told[0].1, "13.00");
+    // a package that is not sold to this customer is no advice
+    let others = platinum.replace("amount = 20", "scope = { project = \"idle\" }\namount = 20");
+    assert_eq!(
+        advice(
+            &format!("{BASE_VM}{MATRIX}{others}"),
+            &[("Package", "Gold")]
+        ),
+        []
+    );
+    // a VM that pays for what Platinum lacks keeps it
+    let more = "[[service]]\nid = \"Extra\"\namount = 1\nper = \"month\"\n";
+    assert_eq!(
+        advice(
+            &format!("{rows}{more}"),
+            &[("Package", "Gold"), ("Service", "Extra")]
+        ),
+        []
+    );
+}
+
+// findings
+
+/// The total, and what a kind of finding says it did and is worth.
+fn policy(book_rows: &str, records: &[Vec<String>], kind: FindingKind) -> (String, Policy, String) {
+    let rows = format!("{book_rows}\n{ADDRESS}\"30.00\"\n{DISK}");
+    let mut inventory = inventory(&[]);
+    let owner = Owner {
+        domain: "acme".into(),
+        holder: Holder::Project("web".into()),
+    };
+    let mut entry = volume_entry(owner);
+    entry.lifetime.start = at("2026-09-11");
+    inventory.volumes.insert("v".into(), entry);
+    let bill = rate_in(&book(&rows), &inventory, records, september());
+    let counts = &bill.counts;
+    assert_eq!(
+        counts.records,
+        counts.charged + counts.exempt + counts.reference + counts.held,
+        "{counts:?}"
+    );
+    let records: usize = records.iter().map(Vec::len).sum();
+    assert_eq!(
+        counts.records + counts.neighbours,
+        records as u64,
+        "every record has one fate"
+    );
+    let found: Vec<_> = bill
+        .findings
+        .iter()
+        .filter(|finding| finding.kind == kind)
+        .collect();
+    assert_eq!(found.len(), 1, "{:?}", bill.findings);
+    (
+        bill.total.amount(),
+        found[0].policy,
+        places(found[0].value.as_ref().unwrap(), 2),
+    )
+}
+
+const DISK: &str =
+    "[[price]]\nid = \"disk\"\nmeter = \"disk\"\nunit = \"each\"\nper = \"month\"\namount = 30\n";
+
+fn setting(kind: &str, policy: &str) -> String {
+    format!("findings = {{ {kind} = \"{policy}\" }}")
+}
+
+fn text(found: (&str, Policy, &str)) -> (String, Policy, String) {
+    (found.0.to_owned(), found.1, found.2.to_owned())
+}
+
+#[test]
+fn copies_are_billed_once_or_flagged() {
+    let day = address("a", between("2026-09-10", "2026-09-11"));
+    let records = [day.clone(), day];
+    let found = |words: &str| {
+        policy(
+            &setting("duplicate", words),
+            &records,
+            FindingKind::Duplicate,
+        )
+    };
+    assert_eq!(found("bill-once"), text(("1.00", Policy::BillOnce, "1.00")));
+    assert_eq!(found("flag"), text(("2.00", Policy::BillAndFlag, "1.00")));
+}
+
+#[test]
+fn overlaps_are_cut_held_or_flagged() {
+    // a day, and twelve hours that begin at its noon: half of them are new
+    let noon = at("2026-09-10 12:00");
+    let records = [
+        address("a", between("2026-09-10", "2026-09-11")),
+        vec![record(3, "a", noon, "24", "")],
+    ];
+    let found = |words: &str| policy(&setting("overlap", words), &records, FindingKind::Overlap);
+    assert_eq!(found("clip"), text(("1.50", Policy::Clip, "0.50")));
+    assert_eq!(found("hold"), text(("1.00", Policy::Hold, "1.00")));
+    assert_eq!(found("flag"), text(("2.00", Policy::BillAndFlag, "0.50")));
+}
+
+#[test]
+fn time_beyond_a_window_is_cut_held_or_flagged() {
+    let records = [vec![record(3, "a", at("2026-09-10"), "36", "")]];
+    let found = |words: &str| {
+        policy(
+            &setting("over_window", words),
+            &records,
+            FindingKind::OverWindow,
+        )
+    };
+    assert_eq!(found("clip"), text(("1.00", Policy::Clip, "0.50")));
+    assert_eq!(found("hold"), text(("0.00", Policy::Hold, "1.50")));
+    assert_eq!(found("flag"), text(("1.50", Policy::BillAndFlag, "0.50")));
+}
+
+#[test]
+fn use_before_the_creation_is_flagged_cut_or_held() {
+    // created on the 11th, metered since the 10th
+    let records = [volume("v", 1, between("2026-09-10", "2026-10-01"))];
+    let found = |words: &str| {
+        policy(
+            &setting("outside_lifetime", words),
+            &records,
+            FindingKind::OutsideLifetime,
+        )
+    };
+    assert_eq!(found("flag"), text(("21.00", Policy::BillAndFlag, "1.00")));
+    assert_eq!(found("clip"), text(("20.00", Policy::Clip, "1.00")));
+    assert_eq!(found("hold"), text(("20.00", Policy::Hold, "1.00")));
+}
+
+#[test]
+fn a_policy_that_makes_no_sense_does_not_load() {
+    assert_eq!(wrong(&setting("duplicate", "clip")), ["unknown_value"]);
+    assert_eq!(wrong(&setting("duplicates", "flag")), ["unknown_field"]);
+}
+
+#[test]
+fn a_missing_record_is_a_gap() {
+    let mut inventory = inventory(&[("vm", between("2026-09-01", "2026-12-01"))]);
+    let owner = Owner {
+        domain: "acme".into(),
+        holder: Holder::Project("web".into()),
+    };
+    inventory.volumes.insert("v".into(), volume_entry(owner));
+    let rows = format!("{BASE_VM}{ADDRESS}\"30.00\"\n");
+    let whole = [
+        vm("vm", september()),
+        volume("v", 50, september()),
+        address("a", september()),
+    ];
+    let gaps = |records: &[Vec<String>]| {
+        let bill = rate_in(&book(&rows), &inventory, records, september());
+        let gaps = bill
+            .findings
+            .iter()
+            .filter(|finding| finding.kind == FindingKind::NotMetered);
+        gaps.map(|gap| gap.millis / 3_600_000).collect::<Vec<_>>()
+    };
+    assert_eq!(gaps(&whole), []);
+    for stream in [0, 1] {
+        for day in 1..29 {
+            let mut records = whole.clone();
+            records[stream].remove(day);
+            assert_eq!(gaps(&records), [24], "stream {stream}, day {day}");
+        }
+    }
 }

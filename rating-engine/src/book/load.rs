@@ -18,7 +18,7 @@ use super::model::{
     Per, Price, PriceBook, PriceKind, Scope, Selector, Service, Stacking, TagMatch, TagMoments,
     Target, Tier, Trust,
 };
-use super::terms::LimitKind;
+use super::terms::{FindingPolicies, LimitKind};
 use crate::currency::Currency;
 use crate::meter::Meter;
 use crate::proration::Proration;
@@ -138,6 +138,7 @@ fn read_book(top: &mut Fields<'_>, digest: String) -> Option<PriceBook> {
         limits: Vec::new(),
         credits: Vec::new(),
         taxes: Vec::new(),
+        findings: FindingPolicies::default(),
         digest,
     };
     read_services(top, in_zone, &mut book);

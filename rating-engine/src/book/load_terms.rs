@@ -8,7 +8,8 @@ use rust_decimal::Decimal;
 use super::fields::{Collector, Fields};
 use super::load::{read_id, read_meters, read_scope, read_validity};
 use super::model::{Accumulation, PriceBook, Scope};
-use super::terms::{Credit, Limit, LimitKind, Spent, Tax};
+use super::terms::{Credit, FindingPolicies, Limit, LimitKind, Spent, Tax};
+use crate::finding::Policy;
 use crate::meter::Meter;
 
 pub(super) const LEVELS: &[(&str, Accumulation)] = &[
@@ -23,10 +24,44 @@ pub(super) fn read_terms(top: &mut Fields<'_>, zone: Tz, book: &mut PriceBook) {
     read_limits(top, "maximum", LimitKind::Maximum, zone, book);
     read_credits(top, zone, book);
     read_taxes(top, zone, book);
+    book.findings = read_policies(top);
     book.limits
         .sort_by(|left, right| (left.kind, &left.id).cmp(&(right.kind, &right.id)));
     book.credits.sort_by(|left, right| left.id.cmp(&right.id));
     book.taxes.sort_by(|left, right| left.id.cmp(&right.id));
+}
+
+/// `[findings]`: what is done about each kind of doubt.
+fn read_policies(top: &mut Fields<'_>) -> FindingPolicies {
+    const CUT: &[(&str, Policy)] = &[
+        ("clip", Policy::Clip),
+        ("hold", Policy::Hold),
+        ("flag", Policy::BillAndFlag),
+    ];
+    const ONCE: &[(&str, Policy)] = &[
+        ("bill-once", Policy::BillOnce),
+        ("flag", Policy::BillAndFlag),
+    ];
+    // what is not known for certain is billed as the statement says and reported
+    const FLAG: &[(&str, Policy)] = &[("flag", Policy::BillAndFlag)];
+    let standard = FindingPolicies::default();
+    let Some(mut row) = top.table("findings") else {
+        return standard;
+    };
+    let policies = FindingPolicies {
+        duplicate: row.choice("duplicate", ONCE).unwrap_or(standard.duplicate),
+        overlap: row.choice("overlap", CUT).unwrap_or(standard.overlap),
+        over_window: row
+            .choice("over_window", CUT)
+            .unwrap_or(standard.over_window),
+        outside_lifetime: row
+            .choice("outside_lifetime", CUT)
+            .unwrap_or(standard.outside_lifetime),
+    };
+    row.choice("no_history", FLAG);
+    row.choice("uncertain_moment", FLAG);
+    row.finish();
+    policies
 }
 
 fn read_items(row: &mut Fields<'_>) -> (Vec<Meter>, Vec<String>) {

@@ -5,7 +5,7 @@ use chrono_tz::Tz;
 use cloudstack_usage::{Period, PeriodError};
 use rust_decimal::Decimal;
 
-use super::terms::{Credit, Limit, Tax};
+use super::terms::{Credit, FindingPolicies, Limit, Tax};
 use crate::calendar;
 use crate::currency::Currency;
 use crate::meter::Meter;
@@ -493,6 +493,7 @@ pub struct PriceBook {
     pub(crate) limits: Vec<Limit>,
     pub(crate) credits: Vec<Credit>,
     pub(crate) taxes: Vec<Tax>,
+    pub(crate) findings: FindingPolicies,
     pub(crate) digest: String,
 }
 
@@ -546,6 +547,11 @@ impl PriceBook {
     /// The tax rates, in the order of their ids.
     pub fn taxes(&self) -> &[Tax] {
         &self.taxes
+    }
+
+    /// What is done about doubtful usage.
+    pub fn finding_policies(&self) -> FindingPolicies {
+        self.findings
     }
 
     /// The services, in the order of their ids.

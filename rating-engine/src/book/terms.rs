@@ -5,6 +5,7 @@ use cloudstack_usage::Period;
 use rust_decimal::Decimal;
 
 use super::model::{Accumulation, Scope, Target};
+use crate::finding::Policy;
 use crate::meter::Meter;
 
 /// Whether a limit is the least or the most that is charged.
@@ -92,6 +93,31 @@ impl Tax {
     /// Whether it is for everything that no other rate names.
     pub fn is_default(&self) -> bool {
         self.meters.is_empty() && self.items.is_empty()
+    }
+}
+
+/// What is done about doubtful usage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct FindingPolicies {
+    /// Identical copies of a record: billed once, or all of them.
+    pub duplicate: Policy,
+    /// Windows that overlap: what they repeat is cut off or held with all of the record, or
+    /// billed.
+    pub overlap: Policy,
+    /// More time than a window has: cut off or held with all of the record, or billed.
+    pub over_window: Policy,
+    /// Use before the resource's creation: billed, cut off, or held with all of the record.
+    pub outside_lifetime: Policy,
+}
+
+impl Default for FindingPolicies {
+    fn default() -> Self {
+        Self {
+            duplicate: Policy::BillOnce,
+            overlap: Policy::Clip,
+            over_window: Policy::Clip,
+            outside_lifetime: Policy::BillAndFlag,
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! From decisions and used time to amounts, lines and findings.
 
 mod accumulate;
+mod advice;
 mod coverage;
 mod digest;
 mod discount;

@@ -1,9 +1,9 @@
 //! Parts: used time of a stream, cut at everything that decides its amount.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
-use cloudstack_usage::{DomainId, Period, UsageType};
+use cloudstack_usage::{DomainId, Period, UsageType, VmId};
 
 use super::prorate::proration_of;
 use crate::book::model::{Per, Target};
@@ -398,6 +398,38 @@ impl<'p, 'a> Timeline<'p, 'a> {
             }
         }
         value
+    }
+
+    /// What each VM's part of the placed use would have cost less with just the package of
+    /// this place in the book, while that holds all that the VM has; of these VMs.
+    pub(crate) fn savings(
+        &self,
+        placed: &[Placed],
+        package: usize,
+        vms: &BTreeSet<&VmId>,
+        mut note: impl FnMut(&VmId, &DomainId, Exact),
+    ) {
+        let mut decided: BTreeMap<usize, Option<Decision>> = BTreeMap::new();
+        for span in placed {
+            for (index, interval) in self.touched(span) {
+                let vm = interval.decision.vm.as_ref();
+                let Some(vm) = vm.filter(|vm| vms.contains(vm)) else {
+                    continue;
+                };
+                let other = decided.entry(index).or_insert_with(|| {
+                    let at = instant(interval.start);
+                    self.plan.decide_with_package(&self.subject, at, package)
+                });
+                let Some(other) = other else { continue };
+                let used = Self::used(&self.subject, span, interval);
+                let value = |decision: &Decision| -> Exact {
+                    let charges = decision.charges.iter();
+                    charges.map(|charge| self.simple_value(charge, used)).sum()
+                };
+                let saving = value(&interval.decision) - value(other);
+                note(vm, &interval.decision.account, saving);
+            }
+        }
     }
 
     fn simple_value(&self, charge: &Charge, used: Used) -> Exact {
