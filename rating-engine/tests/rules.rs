@@ -1090,25 +1090,13 @@ fn d42_d37_d16_days_from_records_to_a_statement() {
             .amount(),
         expected("D37")[0]
     );
+    // a period of 31 days from the 31st on, of which the first is at the old price
+    let whole = ["2026-03-31", "2026-05-01"];
     let d16 = [
-        ("5", "2026-03-31", "2026-04-01", march),
-        (
-            "6",
-            "2026-04-01",
-            "2026-05-01",
-            between("2026-04-01", "2026-05-01"),
-        ),
+        money("5", of("2026-03-31", "2026-04-01", whole, Proration::Day)),
+        money("6", of("2026-04-01", "2026-05-01", whole, Proration::Day)),
     ];
-    let last_day = d16.map(|(price, start, end, month)| {
-        rate(
-            &book(&rows("day", price)),
-            &[address("a", between(start, end))],
-            month,
-        )
-        .total
-        .amount()
-    });
-    assert_eq!(last_day[0], expected("D16")[0]);
+    assert_eq!(d16.to_vec(), expected("D16"));
 }
 
 #[test]

@@ -308,8 +308,8 @@ fn count(plan: &Plan<'_>, prepared: &Prepared, fates: &[Fate], counts: &mut Coun
                 end,
                 records,
                 ..
-            } => (*start, *end, *records),
-            Doubt::OverWindow {
+            }
+            | Doubt::OverWindow {
                 start,
                 end,
                 records,

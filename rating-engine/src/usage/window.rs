@@ -150,10 +150,10 @@ fn cut_to_window(
     } else {
         1
     };
-    let copied = copies(doubts, policies.duplicate);
+    let billed_copies = copies(doubts, policies.duplicate);
     windows.retain_mut(|window| {
-        let copies = copied.get(&(window.start, window.end)).copied();
-        let times = times + i128::from(copies.unwrap_or(0));
+        let more = billed_copies.get(&(window.start, window.end)).copied();
+        let times = times + i128::from(more.unwrap_or(0));
         let length = i128::from(window.end - window.start) * times;
         let excess = window.amount - length;
         if excess <= 0 {

@@ -4,3 +4,4 @@ pub(crate) mod about;
 pub(crate) mod findings;
 pub(crate) mod lines;
 pub(crate) mod summary;
+pub(crate) mod taxes;
