@@ -1,4 +1,4 @@
-//! What CloudStack usage costs.
+#![doc = include_str!("../README.md")]
 
 mod allocate;
 mod bill_json;

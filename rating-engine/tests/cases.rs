@@ -1,6 +1,12 @@
 //! The conformance cases of `cases/rating.jsonl`, each from a price book's text and usage
 //! records as the API sends them to a bill. Expected values are read from the file.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a helper that fails fails its test"
+)]
 
+#[path = "builders/mod.rs"]
 mod support;
 
 #[path = "cases/customers.rs"]

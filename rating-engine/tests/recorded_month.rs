@@ -1,4 +1,9 @@
 //! Everything that the recorded CloudStack can prove, against its own events; and the same
 //! for copies of it with other dates, names and ids.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "in a test a panic is the report of a failure"
+)]
 
 mod recorded;

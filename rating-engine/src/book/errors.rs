@@ -12,12 +12,42 @@ pub struct BookError {
 }
 
 impl BookError {
+    /// Every [slug](Self::slug) there is.
+    pub const SLUGS: &'static [&'static str] = &[
+        "conflict",
+        "duplicate_id",
+        "empty",
+        "missing",
+        "negative",
+        "not_a_date",
+        "not_a_duration",
+        "not_a_number",
+        "not_a_tag",
+        "not_exact",
+        "out_of_range",
+        "price_overlap",
+        "reversed",
+        "schema_version",
+        "scope",
+        "syntax",
+        "tier_bounds",
+        "unknown_currency",
+        "unknown_field",
+        "unknown_meter",
+        "unknown_reference",
+        "unknown_unit",
+        "unknown_value",
+        "unknown_zone",
+        "wrong_type",
+    ];
+
     pub(crate) fn new(
         slug: &'static str,
         place: String,
         line: Option<usize>,
         message: String,
     ) -> Self {
+        debug_assert!(Self::SLUGS.contains(&slug), "{slug} is not in the list");
         Self {
             line,
             place,

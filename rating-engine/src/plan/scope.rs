@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use cloudstack_usage::{DomainId, History, Inventory, ProjectId, VmId, VolumeId};
+use cloudstack_usage::{DomainId, History, Inventory, Lifetime, Period, ProjectId, VmId, VolumeId};
 
 use crate::book::model::Scope;
 use crate::error::{RatingError, RatingErrorKind};
@@ -49,15 +49,18 @@ impl CompiledScope {
     }
 }
 
-/// Resolves a scope by id, path or name.
+/// Resolves a scope by id, path or name. Names of VMs and volumes are used again and again:
+/// only those that lived within `period` count.
 ///
 /// # Errors
 /// When the name belongs to several.
 pub(crate) fn compile(
     scope: &Scope,
     inventory: &Inventory,
+    period: Period,
     rule: &str,
 ) -> Result<CompiledScope, RatingError> {
+    let lived = |lifetime: &Lifetime| lifetime.period().overlaps(&period);
     let compiled = match scope {
         Scope::Book => CompiledScope::Book,
         Scope::Domain(name) => {
@@ -72,15 +75,20 @@ pub(crate) fn compile(
                 .map_or(CompiledScope::Nobody, CompiledScope::Project)
         }
         Scope::Vm(name) => {
-            let named = inventory.vms.values().map(|entry| (&entry.id, &entry.name));
+            let alive = inventory
+                .vms
+                .values()
+                .filter(|entry| lived(&entry.lifetime));
+            let named = alive.map(|entry| (&entry.id, &entry.name));
             one(named, &VmId::new(name), name, "VM", rule)?
                 .map_or(CompiledScope::Nobody, CompiledScope::Vm)
         }
         Scope::Volume(name) => {
-            let named = inventory
+            let alive = inventory
                 .volumes
                 .values()
-                .map(|entry| (&entry.id, &entry.name));
+                .filter(|entry| lived(&entry.lifetime));
+            let named = alive.map(|entry| (&entry.id, &entry.name));
             one(named, &VolumeId::new(name), name, "volume", rule)?
                 .map_or(CompiledScope::Nobody, CompiledScope::Volume)
         }

@@ -13,6 +13,7 @@ mod prorate;
 mod rating;
 mod records_only;
 mod settle;
+mod sizes;
 mod stages;
 mod uncertainty;
 

@@ -9,7 +9,7 @@ use cloudstack_usage::{
 
 use super::coverage::{self, PlacedByResource, hours};
 use super::parts::{Fate, Part, Problem, Timeline, What, instant};
-use super::{advice, digest, lines, records_only, stages, uncertainty};
+use super::{advice, digest, lines, records_only, sizes, stages, uncertainty};
 use crate::book::model::{Inheritance, PriceBook, Target};
 use crate::error::RatingError;
 use crate::exact::Exact;
@@ -395,6 +395,11 @@ fn findings_of(
         findings.extend(no_effect(plan, timeline));
         findings.extend(outside_lifetime(plan, timeline, &prepared.outside));
     }
+    let windows: Vec<&[Clean]> = prepared
+        .iter()
+        .map(|prepared| prepared.windows.as_slice())
+        .collect();
+    findings.extend(sizes::several_sizes(plan, view, &windows));
     findings.extend(problem_findings(plan, view));
     findings.extend(uncertainty::tag_findings(plan, view));
     findings.extend(uncertainty::size_findings(plan, view));

@@ -69,13 +69,7 @@ pub(crate) fn clean(
 ) -> (Vec<Clean>, Vec<Doubt>) {
     let mut doubts = Vec::new();
     let windows = add_twins(stream, pieces, policies.duplicate, &mut doubts);
-    let windows = cut_to_window(
-        stream.key.usage_type,
-        windows,
-        pieces,
-        policies,
-        &mut doubts,
-    );
+    let windows = cut_to_window(stream, windows, pieces, policies, &mut doubts);
     (
         without_overlaps(windows, policies.overlap, &mut doubts),
         doubts,
@@ -131,16 +125,18 @@ fn add_twins(stream: &Stream, pieces: u64, policy: Policy, doubts: &mut Vec<Doub
     windows
 }
 
-/// Time beyond the window is held. Several NICs of one offering share a record (type 13),
+/// Time beyond the window is held; bytes are no time. Several NICs of one offering share a record (type 13),
 /// and the pieces of a VM snapshot a key, so these may have more.
 fn cut_to_window(
-    usage_type: UsageType,
+    stream: &Stream,
     mut windows: Vec<Clean>,
     pieces: u64,
     policies: FindingPolicies,
     doubts: &mut Vec<Doubt>,
 ) -> Vec<Clean> {
-    if usage_type.unit() != Some(cloudstack_usage::Unit::Time)
+    let usage_type = stream.key.usage_type;
+    if stream.holds_bytes
+        || usage_type.unit() != Some(cloudstack_usage::Unit::Time)
         || usage_type == UsageType::NetworkOffering
     {
         return windows;

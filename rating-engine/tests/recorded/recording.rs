@@ -128,15 +128,13 @@ impl Recording {
         let mut renamed = String::with_capacity(text.len());
         let mut rest = text;
         while let Some(first) = rest.chars().next() {
-            match self.words.iter().find(|(word, _)| rest.starts_with(word)) {
-                Some((word, other)) => {
-                    renamed.push_str(other);
-                    rest = &rest[word.len()..];
-                }
-                None => {
-                    renamed.push(first);
-                    rest = &rest[first.len_utf8()..];
-                }
+            if let Some((word, other)) = self.words.iter().find(|(word, _)| rest.starts_with(word))
+            {
+                renamed.push_str(other);
+                rest = &rest[word.len()..];
+            } else {
+                renamed.push(first);
+                rest = &rest[first.len_utf8()..];
             }
         }
         renamed
