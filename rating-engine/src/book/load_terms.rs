@@ -91,6 +91,9 @@ fn read_limits(
         let id = read_id(&mut row, &mut seen);
         let label = row.text("label");
         let amount = required_decimal(&mut row, "amount");
+        if let Some(id) = &id {
+            row.remember(section, id);
+        }
         if !row.has("per") {
             let message = "say per what: \"resource\", \"project\", \"domain\" or \"account\"";
             row.error("per", "missing", message.to_owned());
@@ -196,6 +199,9 @@ fn read_taxes(top: &mut Fields<'_>, zone: Tz, book: &mut PriceBook) {
     for mut row in top.tables("tax") {
         let id = read_id(&mut row, &mut seen);
         let label = row.text("label");
+        if let Some(id) = &id {
+            row.remember("tax", id);
+        }
         let percent = required_decimal(&mut row, "percent");
         let scope = read_scope(&mut row);
         if matches!(scope, Scope::Vm(_) | Scope::Volume(_)) {
@@ -226,12 +232,19 @@ pub(super) fn find_tax_conflicts(book: &PriceBook, errors: &Collector) {
             let same = (left.is_default() && right.is_default())
                 || left.meters.iter().any(|meter| right.meters.contains(meter))
                 || left.items.iter().any(|item| right.items.contains(item));
-            if same && left.scope == right.scope && left.validity.overlaps(&right.validity) {
+            if same
+                && left.id != right.id
+                && left.scope == right.scope
+                && left.validity.overlaps(&right.validity)
+            {
                 let message = format!(
                     "tax rates {:?} and {:?} are for the same thing at the same time; end one before the other begins",
                     left.id, right.id
                 );
-                errors.push("tax_overlap", "tax", None, message);
+                let places = [&left.id, &right.id].map(|id| errors.place_of("tax", id));
+                let later = places.into_iter().max_by_key(|(_, line)| *line);
+                let (place, line) = later.unwrap_or_default();
+                errors.push("tax_overlap", &place, line, message);
             }
         }
     }
