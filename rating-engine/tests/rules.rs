@@ -820,6 +820,13 @@ fn a_project_pays_with_its_own_credit_only() {
     );
 }
 
+/// The price of volumes of the offering with this number.
+fn volume_price(index: usize, amount: Decimal) -> String {
+    format!(
+        "[[price]]\nid = \"p{index}\"\nmeter = \"disk\"\nunit = \"each\"\nper = \"month\"\namount = \"{amount}\"\noffering = \"o{index}\"\n"
+    )
+}
+
 proptest! {
     #[test]
     fn whatever_credits_there_are_nothing_goes_below_zero(
@@ -829,7 +836,8 @@ proptest! {
     ) {
         let mut rows = format!("[[tax]]\nid = \"vat\"\npercent = {percent}\n");
         for (index, price) in prices.iter().enumerate() {
-            rows += &format!("[[price]]\nid = \"p{index}\"\nmeter = \"disk\"\nunit = \"each\"\nper = \"month\"\namount = \"{}\"\noffering = \"o{index}\"\n", Decimal::new(i64::from(*price), 3));
+            let amount = Decimal::new(i64::from(*price), 3);
+            rows += &volume_price(index, amount);
         }
         for (index, (amount, day, priority)) in credits.iter().enumerate() {
             rows += &credit(&format!("c{index}"), *amount, &format!("until = 2026-09-{day:02}\npriority = {priority}"));
