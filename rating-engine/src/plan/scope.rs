@@ -75,21 +75,30 @@ pub(crate) fn compile(
                 .map_or(CompiledScope::Nobody, CompiledScope::Project)
         }
         Scope::Vm(name) => {
+            let named = || inventory.vms.values().map(|entry| (&entry.id, &entry.name));
             let alive = inventory
                 .vms
                 .values()
                 .filter(|entry| lived(&entry.lifetime));
-            let named = alive.map(|entry| (&entry.id, &entry.name));
-            one(named, &VmId::new(name), name, "VM", rule)?
+            let alive = alive.map(|entry| (&entry.id, &entry.name));
+            one(alive, &VmId::new(name), name, "VM", rule)?
+                .or_else(|| gone(named(), &VmId::new(name), name))
                 .map_or(CompiledScope::Nobody, CompiledScope::Vm)
         }
         Scope::Volume(name) => {
+            let named = || {
+                inventory
+                    .volumes
+                    .values()
+                    .map(|entry| (&entry.id, &entry.name))
+            };
             let alive = inventory
                 .volumes
                 .values()
                 .filter(|entry| lived(&entry.lifetime));
-            let named = alive.map(|entry| (&entry.id, &entry.name));
-            one(named, &VolumeId::new(name), name, "volume", rule)?
+            let alive = alive.map(|entry| (&entry.id, &entry.name));
+            one(alive, &VolumeId::new(name), name, "volume", rule)?
+                .or_else(|| gone(named(), &VolumeId::new(name), name))
                 .map_or(CompiledScope::Nobody, CompiledScope::Volume)
         }
     };
@@ -121,6 +130,18 @@ pub(crate) fn domain(
 
 fn had(history: &History<String>, name: &str) -> bool {
     history.spans().iter().any(|span| span.value == name)
+}
+
+/// One that is known by id or name, but did not live in the period: nothing of it is rated,
+/// so which of several it is does not matter.
+fn gone<'a, I: Eq + Clone + 'a>(
+    mut named: impl Iterator<Item = (&'a I, &'a History<String>)>,
+    id: &I,
+    name: &str,
+) -> Option<I> {
+    named
+        .find(|(candidate, names)| *candidate == id || had(names, name))
+        .map(|(candidate, _)| candidate.clone())
 }
 
 fn one<'a, I: Ord + Clone + std::fmt::Display + 'a>(
