@@ -3,6 +3,8 @@
 CARGO ?= cargo
 PYTHON ?= python3
 export PYTHON
+TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
+BUILT := $(TARGET)/debug
 
 .PHONY: help demo test test-rust test-python lint bench clean
 
@@ -17,9 +19,10 @@ test: test-rust test-python ## all tests
 test-rust: ## unit, integration, property and documentation tests of all crates
 	$(CARGO) test --locked --workspace --exclude cloudstack-billing-py --features cloudstack-usage/async,cloudstack-usage/blocking,cloudstack-usage/recording,cloudstack-usage/test-util
 
-test-python: ## the Python package: build, stubs, types, tests; a client that is not ours
+test-python: ## the Python package: build, stubs, types, tests; a CloudStack client that is not ours
 	$(CARGO) build --locked --package csbill --package csbill-replay
-	py-bindings/run-tests.sh
+	CSBILL="$(BUILT)/csbill" CSBILL_REPLAY="$(BUILT)/csbill-replay" py-bindings/run-tests.sh
+	CSBILL_REPLAY="$(BUILT)/csbill-replay" "$(TARGET)/py-bindings-venv/bin/python" -m pytest -q -p no:cacheprovider examples/replay/tests
 
 lint: ## formatting, clippy, purity of the engine, documentation
 	$(CARGO) fmt --all --check

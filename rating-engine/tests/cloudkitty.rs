@@ -10,7 +10,7 @@ use rating_engine::Exact;
 use rating_engine::quota::{Metadata, Quota, RecordCharge, Tariff};
 use rust_decimal::Decimal;
 
-#[path = "support/hashmap.rs"]
+#[path = "builders/hashmap.rs"]
 mod hashmap;
 
 use hashmap::{Cost, Point, Rule, When, price};

@@ -14,7 +14,7 @@ use rating_engine::quota::{
 use rating_engine::{Bill, Currency, Exact, PriceBook, Rating, RoundingMode};
 use rust_decimal::Decimal;
 
-#[path = "support/recorded.rs"]
+#[path = "builders/recorded.rs"]
 mod recorded;
 
 use recorded::{Recorded, Row};

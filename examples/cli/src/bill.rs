@@ -48,7 +48,8 @@ impl BillArgs {
         bill
     }
 
-    fn period(&self, book: &PriceBook) -> Result<Period, Failure> {
+    /// The period that the flags name, in the book's zone.
+    pub(crate) fn period(&self, book: &PriceBook) -> Result<Period, Failure> {
         period_of(book, self.month, self.from, self.to)
     }
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use cloudstack_usage::Period;
 
-use super::parts::{Part, Timeline, instant};
-use crate::book::model::{Discount, DiscountAmount, PriceBook, Stacking};
+use super::parts::{Part, Rule, Timeline, instant};
+use crate::book::model::{Discount, DiscountAmount, PriceBook, Scope, Stacking};
 use crate::exact::Exact;
 use crate::plan::Plan;
 
@@ -53,7 +53,10 @@ pub(crate) fn apply(plan: &Plan<'_>, timelines: &[Timeline<'_, '_>], parts: &mut
     let mut fixed: BTreeMap<(usize, usize), Vec<usize>> = BTreeMap::new();
     for (index, part) in parts.iter_mut().enumerate() {
         let chain = chain(timelines, part);
-        part.reductions = reductions(plan.book, &part.list, chain);
+        part.reductions = reductions(plan.book, &part.list, chain)
+            .into_iter()
+            .map(|(discount, amount)| (Rule::Discount(discount), amount))
+            .collect();
         part.net = part.list.clone() - part.reductions.iter().map(|(_, amount)| amount).sum();
         for &discount in chain
             .iter()
@@ -76,9 +79,10 @@ fn chain<'t>(timelines: &'t [Timeline<'_, '_>], part: &Part) -> &'t [usize] {
         .unwrap_or_default()
 }
 
-/// A fixed amount applies once per scope and month, prorated by its validity and by the time
-/// from the first to the last use that it covers, spread over the covered parts by what they
-/// cost after percentages; never below zero.
+/// A fixed amount applies once per scope and month, prorated by its validity (and, for a VM
+/// or volume, by the time from its first to its last use: it has no discount while it is not
+/// there), spread over the covered parts by what they cost after percentages; never below
+/// zero.
 fn take_fixed(plan: &Plan<'_>, index: usize, month: usize, parts: &mut [Part], members: &[usize]) {
     let (Some(discount), Some(month)) = (plan.book.discounts.get(index), plan.months.get(month))
     else {
@@ -89,7 +93,12 @@ fn take_fixed(plan: &Plan<'_>, index: usize, month: usize, parts: &mut [Part], m
         .filter_map(|&member| parts.get(member))
         .map(|part| &part.net)
         .sum();
-    let active = active(parts, members);
+    let of_a_resource = matches!(discount.scope, Scope::Vm(_) | Scope::Volume(_));
+    let active = if of_a_resource {
+        active(parts, members)
+    } else {
+        Some(month.period)
+    };
     let amount = fixed_amount(discount, month.period, plan.period, active).min(covered.clone());
     if amount.is_zero() || amount.is_negative() {
         return;
@@ -102,7 +111,7 @@ fn take_fixed(plan: &Plan<'_>, index: usize, month: usize, parts: &mut [Part], m
             .checked_div(&covered)
             .unwrap_or_else(Exact::zero);
         part.net = part.net.clone() - share.clone();
-        part.reductions.push((index, share));
+        part.reductions.push((Rule::Discount(index), share));
     }
 }
 

@@ -35,15 +35,13 @@ pub(crate) fn from_description(
     let Some(rest) = prefix.and_then(|prefix| description.strip_prefix(prefix)) else {
         return description.to_owned();
     };
-    let own_id = format!("({identity})");
-    let name = match rest.split_once(&own_id) {
-        Some((name, _)) => name,
-        // a NIC's description names the offering's id, which is not the record's identity
-        None if usage_type == UsageType::NetworkOffering => {
-            rest.split_once(" (").map_or(rest, |(name, _)| name)
-        }
-        None => rest,
+    // a NIC's description names its offering; the record's identity is the VM's
+    let after = if usage_type == UsageType::NetworkOffering {
+        " (".to_owned()
+    } else {
+        format!("({identity})")
     };
+    let name = rest.split_once(&after).map_or(rest, |(name, _)| name);
     match name.trim() {
         "" => identity.to_string(),
         name => name.to_owned(),
@@ -65,8 +63,7 @@ mod tests {
             name(UsageType::PortForwarding, rule),
             "0a49afad-eede-41e2-9668-cbf3866bd64b"
         );
-        let nic =
-            "Network offering Isolated (5026fc0d-ef13-4596-9b61-751ef722237c) usage for VM a (b) ";
+        let nic = "Network offering Isolated (5026fc0d-ef13-4596-9b61-751ef722237c) usage for VM a (0a49afad-eede-41e2-9668-cbf3866bd64b) ";
         assert_eq!(name(UsageType::NetworkOffering, nic), "Isolated");
         assert_eq!(
             name(UsageType::IpAddress, "IPAddress: 192.0.2.5"),
