@@ -1,5 +1,10 @@
-//! The cases of rule matching as CloudKitty's hashmap has it, and Quota's tariff chains: two
+//! The cases of rule matching as `CloudKitty`'s hashmap has it, and Quota's tariff chains: two
 //! other systems' meanings, kept beside our own so that a comparison can be trusted.
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "in a test a panic is the report of a failure, and the cases are a file"
+)]
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,4 +1,9 @@
 //! The shadow against what a real Quota booked.
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "in a test a panic is the report of a failure, and the recording is read from files"
+)]
 
 use std::collections::BTreeMap;
 use std::path::Path;

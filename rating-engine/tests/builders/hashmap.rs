@@ -1,4 +1,4 @@
-//! The rule matching of OpenStack CloudKitty's hashmap module, exactly and as small as its
+//! The rule matching of `OpenStack` `CloudKitty`'s hashmap module, exactly and as small as its
 //! meaning: mappings and thresholds, in groups, on a service or on its fields.
 //!
 //! Within a group the dearest flat value counts and rates multiply; groups add up; a rule of

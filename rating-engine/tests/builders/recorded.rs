@@ -33,7 +33,9 @@ impl Recorded {
         })
         .unwrap();
         let mut lifetimes = UsageLifetimes::default();
-        records.iter().for_each(|record| lifetimes.observe(record));
+        for record in &records {
+            lifetimes.observe(record);
+        }
         let mut builder = InventoryBuilder::new();
         let fetches = read_metadata_folder(folder.join("metadata")).unwrap();
         for fetch in &fetches {

@@ -11,7 +11,7 @@ use rating_engine::quota::{
     Cause, Comparison, Metadata, OmittedTariff, Quota, QuotaError, QuotaRating, Tariff,
     book_from_tariffs, compare,
 };
-use rating_engine::{Bill, Currency, Exact, PriceBook, Rating, RoundingMode};
+use rating_engine::{Bill, Currency, Exact, PriceBook, Rating, RoundingMode, allocate};
 use serde_json::{Value, json};
 
 use crate::dates::{Date, Month};
@@ -186,6 +186,17 @@ struct Shown<'a> {
 /// Places that show everything that Quota books.
 const PLACES: u32 = 8;
 
+/// Parts as printed, so that they add up to the printed sum to the last digit.
+fn printed_parts(parts: &[Exact]) -> Vec<String> {
+    let sum: Exact = parts.iter().sum();
+    let total = sum.round(PLACES, RoundingMode::HalfAway);
+    let unit = Exact::ratio(1, 10_i128.pow(PLACES)).unwrap_or_else(Exact::zero);
+    allocate(&total, parts, PLACES)
+        .into_iter()
+        .map(|share| printed(&(Exact::from(share) * unit.clone())))
+        .collect()
+}
+
 fn printed(amount: &Exact) -> String {
     amount.to_decimal_string(PLACES, RoundingMode::HalfAway)
 }
@@ -202,9 +213,11 @@ impl Shown<'_> {
         row("ours", &comparison.ours);
         row("difference", &difference);
         out.push_str("\nCauses\n");
-        for (kind, amount, at_stake) in comparison.by_cause() {
-            let _ = write!(out, "  {:<32}{:>18}", kind.slug(), printed(&amount));
-            let _ = writeln!(out, "  {}{}", kind.meaning(), stake(&at_stake));
+        let causes = comparison.by_cause();
+        let amounts: Vec<Exact> = causes.iter().map(|(_, amount, _)| amount.clone()).collect();
+        for ((kind, _, at_stake), amount) in causes.iter().zip(printed_parts(&amounts)) {
+            let _ = write!(out, "  {:<32}{amount:>18}", kind.slug());
+            let _ = writeln!(out, "  {}{}", kind.meaning(), stake(at_stake));
         }
         let _ = writeln!(out, "  {:<32}{:>18}", "sum", printed(&difference));
         out.push_str("\nOwners\n");
@@ -215,8 +228,13 @@ impl Shown<'_> {
                 printed(&one.quota),
                 printed(&one.ours)
             );
-            for (kind, amount) in &one.causes {
-                let _ = writeln!(out, "    {:<30}{:>18}", kind.slug(), printed(amount));
+            let amounts: Vec<Exact> = one
+                .causes
+                .iter()
+                .map(|(_, amount)| amount.clone())
+                .collect();
+            for ((kind, _), amount) in one.causes.iter().zip(printed_parts(&amounts)) {
+                let _ = writeln!(out, "    {:<30}{amount:>18}", kind.slug());
             }
         }
         if lines {

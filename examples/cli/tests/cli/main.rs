@@ -9,6 +9,7 @@ mod bad_input;
 mod bills;
 mod crashes;
 mod demo;
+mod shadow;
 mod support;
 mod syncs;
 mod time_travel;
