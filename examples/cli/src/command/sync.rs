@@ -90,6 +90,9 @@ pub(crate) fn run_sync(
     options: &SyncOptions,
 ) -> Result<SyncReport, Failure> {
     let mut client = client(connection, fetching)?;
+    let notices = client
+        .detect_dialect(options.now)
+        .map_err(|error| Failure::from(error).at_endpoint(&connection.endpoint))?;
     let is_new = !database.exists();
     let mut store = SqliteStore::open(database).inspect_err(|_| {
         if is_new {
@@ -104,7 +107,10 @@ pub(crate) fn run_sync(
     if synced.is_err() && is_new {
         remove_if_empty(&mut store, database, options);
     }
-    synced.map_err(|error| Failure::from(error).at_endpoint(&connection.endpoint))
+    let mut report =
+        synced.map_err(|error| Failure::from(error).at_endpoint(&connection.endpoint))?;
+    report.notices.splice(..0, notices);
+    Ok(report)
 }
 
 fn client(connection: &Connection, fetching: &FetchArgs) -> Result<BlockingClient, Failure> {
