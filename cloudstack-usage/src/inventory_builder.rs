@@ -648,7 +648,7 @@ fn lay_over(tagged: &mut BTreeMap<ResourceId, Tagged>, labels: &[Label]) {
     let mut by_key: BTreeMap<(&ResourceId, &str), Vec<&Label>> = BTreeMap::new();
     for label in labels {
         by_key
-            .entry((&label.resource, &label.key))
+            .entry((&label.target.resource, &label.target.key))
             .or_default()
             .push(label);
     }
@@ -659,7 +659,7 @@ fn lay_over(tagged: &mut BTreeMap<ResourceId, Tagged>, labels: &[Label]) {
             .max()
             .filter(|_| entry.resource_type.is_empty())
         {
-            entry.resource_type.clone_from(&label.resource_type);
+            entry.resource_type.clone_from(&label.target.resource_type);
         }
         let history = labels::overlay(entry.history.get(key), &labels);
         entry.history.insert(key.to_owned(), history);

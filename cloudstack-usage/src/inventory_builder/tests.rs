@@ -10,7 +10,7 @@ use super::InventoryBuilder;
 use crate::history::{History, Moment, MomentSource};
 use crate::id::{DomainId, ResourceId, VmId, VolumeId};
 use crate::inventory::{Inventory, LifetimeSource};
-use crate::label::Label;
+use crate::label::{Label, LabelTarget};
 use crate::metadata::{
     Domain, IpAddress, Kind, Project, Snapshot, TagAction, TagEvent, Vm, Volume,
 };
@@ -471,11 +471,13 @@ mod label {
 
     fn label(value: &str, from: &str, to: &str, recorded: &str) -> Label {
         Label {
-            resource_type: "UserVm".to_owned(),
-            resource: ResourceId::new("a"),
-            key: "Billing".to_owned(),
+            target: LabelTarget {
+                resource_type: "UserVm".to_owned(),
+                resource: ResourceId::new("a"),
+                key: "Billing".to_owned(),
+            },
             value: value.to_owned(),
-            validity: Period::new(at(from), at(to)).unwrap(),
+            valid: Period::new(at(from), at(to)).unwrap(),
             author: "admin".to_owned(),
             recorded: at(recorded),
         }

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use cloudstack_usage::store::{
-    DEFAULT_CLOUD, Label as StoredLabel, StoreError, StoreErrorKind, UsageQuery, UsageStore,
+    DEFAULT_CLOUD, StoreError, StoreErrorKind, UsageQuery, UsageStore,
 };
 use cloudstack_usage::{
-    Error, ErrorKind, Label, Period, Rejection, Snapshot, UsageRecord, read_metadata_folder,
+    Error, ErrorKind, Label, Period, Rejection, Snapshot, UsageLifetimes, UsageRecord, read_metadata_folder,
     read_usage_files,
 };
 use cloudstack_usage_store::SqliteStore;
@@ -138,12 +138,22 @@ impl Input {
     /// The labels in force; files have none.
     pub(crate) fn labels(&mut self) -> Result<Vec<Label>, Failure> {
         match self {
-            Self::Store { store, cloud } => {
-                let labels = store.labels(cloud, None)?;
-                Ok(labels.into_iter().map(label).collect())
-            }
+            Self::Store { store, cloud } => Ok(store.labels(cloud, None)?),
             Self::Files { .. } => Ok(Vec::new()),
         }
+    }
+
+    /// First and last uses, wherever they lie.
+    pub(crate) fn lifetimes(&mut self) -> Result<UsageLifetimes, Failure> {
+        if let Self::Store { store, cloud } = self {
+            return Ok(store.lifetimes(cloud, None)?);
+        }
+        let mut lifetimes = UsageLifetimes::default();
+        self.usage(Period::always(), &mut |record| {
+            lifetimes.observe(record);
+            Ok(())
+        })?;
+        Ok(lifetimes)
     }
 
     /// Hands over the records whose window touches `period`, one by one.
@@ -211,19 +221,6 @@ impl Input {
                 Ok(all)
             }
         }
-    }
-}
-
-/// A label as the inventory takes it.
-fn label(stored: StoredLabel) -> Label {
-    Label {
-        resource_type: stored.target.resource_type,
-        resource: stored.target.resource,
-        key: stored.target.key,
-        value: stored.value,
-        validity: stored.valid,
-        author: stored.author,
-        recorded: stored.recorded,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use chrono::NaiveDate;
-use cloudstack_usage::{InventoryBuilder, Period, TagMomentRule, UsageLifetimes};
+use cloudstack_usage::{InventoryBuilder, Period, TagMomentRule};
 use rating_engine::{Bill, FindingKind, PriceBook, Rating, TagMoments};
 
 use crate::exit::Exit;
@@ -47,13 +47,7 @@ pub(crate) fn rate(book: &PriceBook, period: Period, input: &mut Input) -> Resul
     });
     input.snapshots(&mut |snapshot| inventory.observe(snapshot))?;
     inventory.labels(input.labels()?);
-    // first and last use count wherever they lie
-    let mut lifetimes = UsageLifetimes::default();
-    input.usage(Period::always(), &mut |record| {
-        lifetimes.observe(record);
-        Ok(())
-    })?;
-    inventory.usage(lifetimes);
+    inventory.usage(input.lifetimes()?);
     let inventory = inventory.build();
     let mut rating = Rating::new(book, &inventory, period)
         .map_err(|error| Failure::new(Exit::Configuration, error.to_string()))?;

@@ -19,7 +19,7 @@ use cloudstack_usage::store::{
     Label, LabelTarget, LabelVersion, RecordSink, SnapshotSink, StoreError, StoredRecord,
     StoredRejection, SyncEntry, SyncRun, SyncTransaction, UsageQuery, UsageStore,
 };
-use cloudstack_usage::{Period, RecordKey};
+use cloudstack_usage::{Period, RecordKey, UsageLifetimes};
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 use failure::Failure;
@@ -166,6 +166,14 @@ impl UsageStore for SqliteStore {
 
     fn usage(&mut self, query: &UsageQuery, sink: &mut RecordSink<'_>) -> Result<(), StoreError> {
         read::usage(self, query, sink)
+    }
+
+    fn lifetimes(
+        &mut self,
+        cloud: &str,
+        as_known_on: Option<DateTime<Utc>>,
+    ) -> Result<UsageLifetimes, StoreError> {
+        read::lifetimes(self, cloud, as_known_on)
     }
 
     fn versions(&mut self, cloud: &str, key: &RecordKey) -> Result<Vec<StoredRecord>, StoreError> {
