@@ -756,3 +756,63 @@ fn windows_longer_than_the_margin_are_told_and_a_larger_margin_is_taken() {
         "2026-09-23T00:00:00+0000"
     );
 }
+
+/// Every kind of error, from an input that makes it, and its stable name.
+#[cfg(feature = "recording")]
+#[test]
+fn every_kind_of_error_has_an_input_that_makes_it() {
+    let refused = |code: u16| {
+        let body = json!({"r": {"errorcode": code, "errortext": "no"}}).to_string();
+        cloudstack_usage::Answer::parse("call", body.as_bytes()).unwrap_err()
+    };
+    let client = |uri: &str| BlockingClient::new(uri, Credentials::new("key", SECRET), options(5));
+    let stage = Stage::new(Cloud::with("listUsageRecords", records(1)));
+    let full = |_| Err(Error::new(ErrorKind::Sink, "full"));
+    let missing = std::path::Path::new("no such file");
+    for (error, slug, retryable) in [
+        (
+            cloudstack_usage::parse_usage_page("page", b"<html>").unwrap_err(),
+            "malformed_answer",
+            false,
+        ),
+        (refused(401), "unauthorized", false),
+        (refused(432), "not_permitted", false),
+        (refused(429), "throttled", true),
+        (refused(503), "unavailable", true),
+        (refused(534), "unavailable", true),
+        (refused(430), "parameter_refused", false),
+        (refused(431), "parameter_refused", false),
+        (refused(530), "cloudstack_internal", false),
+        (refused(531), "refused", false),
+        (refused(511), "refused", false),
+        (client("no endpoint").unwrap_err(), "configuration", false),
+        (
+            client("http://127.0.0.1:1/client/api")
+                .unwrap()
+                .version()
+                .unwrap_err(),
+            "transport",
+            true,
+        ),
+        (
+            cloudstack_usage::read_usage_files(&[missing], &mut |_| Ok(())).unwrap_err(),
+            "recording",
+            false,
+        ),
+        (
+            stage
+                .blocking(options(5))
+                .usage(october(), &mut { full })
+                .unwrap_err(),
+            "sink",
+            false,
+        ),
+    ] {
+        assert_eq!(
+            (error.slug(), error.is_retryable()),
+            (slug, retryable),
+            "{error}"
+        );
+        assert!(!error.to_string().is_empty());
+    }
+}
