@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use cloudstack_usage::store::{self, StoreError, StoreErrorKind, UsageQuery, UsageStore};
+use cloudstack_usage::store::{StoreError, StoreErrorKind, UsageQuery, UsageStore};
 use cloudstack_usage::{Period, UsageRecord};
 use cloudstack_usage_store::SqliteStore;
 use pyo3::prelude::*;

@@ -145,7 +145,7 @@ impl BlockingClient {
         {
             Ok(length) if length as u64 > limit => http::too_large(request, limit),
             Ok(_) => Reply::Http { status, body },
-            Err(cause) => http::broken(request, cause),
+            Err(cause) => http::broken(request, &cause),
         }
     }
 }

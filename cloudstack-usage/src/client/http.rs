@@ -137,7 +137,7 @@ pub(super) fn too_large(request: &Request, limit: u64) -> Reply {
 
 /// A body that broke off.
 #[cfg(feature = "blocking")]
-pub(super) fn broken(request: &Request, cause: std::io::Error) -> Reply {
+pub(super) fn broken(request: &Request, cause: &std::io::Error) -> Reply {
     let what = if cause.kind() == std::io::ErrorKind::TimedOut {
         "no answer in time"
     } else {
