@@ -3,12 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use cloudstack_usage::store::{
-    DEFAULT_CLOUD, StoreError, StoreErrorKind, UsageQuery, UsageStore,
-};
+use cloudstack_usage::store::{DEFAULT_CLOUD, StoreError, StoreErrorKind, UsageQuery, UsageStore};
 use cloudstack_usage::{
-    Error, ErrorKind, Label, Period, Rejection, Snapshot, UsageLifetimes, UsageRecord, read_metadata_folder,
-    read_usage_files,
+    Error, ErrorKind, Label, Period, Rejection, Snapshot, UsageLifetimes, UsageRecord,
+    read_metadata_folder, read_usage_files,
 };
 use cloudstack_usage_store::SqliteStore;
 
