@@ -66,14 +66,16 @@ mod xlsx_style;
 
 pub use cell::{Cell, DecimalText};
 pub use column::{Column, Kind};
-pub use control::{Control, ENGINE_VERSION};
+pub use control::{Control, ENGINE_VERSION, Payable};
 pub use csv::{Csv, CsvSink};
 pub use error::{ErrorKind, ExportError, Position};
 pub use filter::Filter;
 pub use report::{Report, Rows};
 pub use reports::findings::findings;
+pub use reports::leaks::{leaks, leaks_of};
 pub use reports::lines::lines;
 pub use reports::summary::{GroupBy, summary};
+pub use reports::taxes::taxes;
 pub use sink::Sink;
 pub use totals::{LineAmounts, Totals};
 pub use view::View;

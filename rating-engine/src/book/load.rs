@@ -8,17 +8,21 @@ use cloudstack_usage::Period;
 use rust_decimal::Decimal;
 use sha2::{Digest, Sha256};
 
+use super::change;
 use super::conflict::find_conflicts;
 use super::document::{Node, Value, from_json, from_toml};
 use super::errors::BookErrors;
 use super::fields::{Collector, Fields};
+use super::load_terms::{LEVELS, find_tax_conflicts, read_terms};
 use super::model::{
-    Accumulation, Basis, Discount, DiscountAmount, Exemption, Inheritance, MonthProfile, Package,
-    PackageService, Per, Price, PriceBook, PriceKind, Scope, Selector, Service, Stacking, TagMatch,
-    TagMoments, Target, Tier, Trust,
+    Basis, Discount, DiscountAmount, Exemption, Inheritance, MonthProfile, Package, PackageService,
+    Per, Price, PriceBook, PriceKind, Scope, Selector, Service, Stacking, TagMatch, TagMoments,
+    Target, Tier, Trust,
 };
+use super::terms::{FindingPolicies, LimitKind};
 use crate::currency::Currency;
 use crate::meter::Meter;
+use crate::proration::Proration;
 use crate::rounding::{RoundingMode, RoundingPoint};
 use crate::unit::PriceUnit;
 
@@ -67,10 +71,11 @@ impl PriceBook {
 fn load(document: &Node) -> Result<PriceBook, BookErrors> {
     let errors = Collector::default();
     let mut top = Fields::new(document, String::new(), &errors);
-    let book = read_book(&mut top, canonical_digest(document));
+    let book = read_book(&mut top, &errors, canonical_digest(document));
     top.finish();
     if let Some(book) = &book {
         find_conflicts(book, &errors);
+        find_tax_conflicts(book, &errors);
     }
     let errors = errors.into_errors();
     match book {
@@ -79,7 +84,7 @@ fn load(document: &Node) -> Result<PriceBook, BookErrors> {
     }
 }
 
-fn read_book(top: &mut Fields<'_>, digest: String) -> Option<PriceBook> {
+fn read_book(top: &mut Fields<'_>, errors: &Collector, digest: String) -> Option<PriceBook> {
     match top.whole("schema") {
         Some(SCHEMA) => {}
         Some(other) => top.error(
@@ -106,6 +111,7 @@ fn read_book(top: &mut Fields<'_>, digest: String) -> Option<PriceBook> {
         zone: in_zone,
         compute: compute.unwrap_or(Basis::Allocated),
         month: top.choice("month", MONTHS).unwrap_or_default(),
+        proration: top.choice("proration", PRORATIONS).unwrap_or_default(),
         rounding: top.choice("rounding", ROUNDINGS).unwrap_or_default(),
         rounding_point: top
             .choice("rounding_point", ROUNDING_POINTS)
@@ -130,6 +136,11 @@ fn read_book(top: &mut Fields<'_>, digest: String) -> Option<PriceBook> {
         services: Vec::new(),
         packages: Vec::new(),
         discounts: Vec::new(),
+        changes: change::read(top),
+        limits: Vec::new(),
+        credits: Vec::new(),
+        taxes: Vec::new(),
+        findings: FindingPolicies::default(),
         digest,
     };
     read_services(top, in_zone, &mut book);
@@ -137,7 +148,8 @@ fn read_book(top: &mut Fields<'_>, digest: String) -> Option<PriceBook> {
     read_prices(top, in_zone, &mut book);
     read_os_images(top, in_zone, &mut book);
     read_discounts(top, in_zone, &mut book);
-    check_references(top, &book);
+    read_terms(top, in_zone, &mut book);
+    check_references(errors, &book);
     book.prices.sort_by(|left, right| left.id.cmp(&right.id));
     book.exemptions
         .sort_by(|left, right| left.id.cmp(&right.id));
@@ -182,6 +194,13 @@ const MONTHS: &[(&str, MonthProfile)] = &[
     ("d30", MonthProfile::D30),
     ("cap672", MonthProfile::Cap672),
 ];
+const PRORATIONS: &[(&str, Proration)] = &[
+    ("second", Proration::Second),
+    ("day", Proration::Day),
+    ("day-incl", Proration::DayIncl),
+    ("started-day", Proration::StartedDay),
+    ("started-hour", Proration::StartedHour),
+];
 const ROUNDINGS: &[(&str, RoundingMode)] = &[
     ("half-away", RoundingMode::HalfAway),
     ("half-even", RoundingMode::HalfEven),
@@ -203,7 +222,7 @@ const STACKINGS: &[(&str, Stacking)] = &[
 ];
 
 /// The validity of a row; none where it is wrong (reported) or empty (the row never applies).
-fn read_validity(row: &mut Fields<'_>, zone: Tz) -> Option<Period> {
+pub(super) fn read_validity(row: &mut Fields<'_>, zone: Tz) -> Option<Period> {
     let validity = row.validity(zone);
     if validity.is_none()
         && let Some(message) = row.reversed(zone)
@@ -213,7 +232,7 @@ fn read_validity(row: &mut Fields<'_>, zone: Tz) -> Option<Period> {
     validity
 }
 
-fn read_meters(row: &mut Fields<'_>, field: &'static str) -> Vec<Meter> {
+pub(super) fn read_meters(row: &mut Fields<'_>, field: &'static str) -> Vec<Meter> {
     let mut meters = Vec::new();
     for name in row.texts(field) {
         match Meter::from_slug(&name) {
@@ -242,7 +261,7 @@ fn read_tag(row: &mut Fields<'_>, default: impl FnOnce() -> TagMatch) -> TagMatc
     })
 }
 
-fn read_id(row: &mut Fields<'_>, seen: &mut BTreeSet<String>) -> Option<String> {
+pub(super) fn read_id(row: &mut Fields<'_>, seen: &mut BTreeSet<String>) -> Option<String> {
     let id = row.required_text("id")?;
     if !seen.insert(id.clone()) {
         row.error(
@@ -312,17 +331,19 @@ fn read_exemptions(top: &mut Fields<'_>, zone: Tz) -> Vec<Exemption> {
 fn read_services(top: &mut Fields<'_>, zone: Tz, book: &mut PriceBook) {
     let mut seen = BTreeSet::new();
     for mut row in top.tables("service") {
-        if let Some(id) = read_id(&mut row, &mut seen) {
-            let tag = read_tag(&mut row, || TagMatch {
-                key: "Service".to_owned(),
-                value: Some(id.clone()),
-            });
-            let label = row.text("label");
-            if row.has("amount") {
-                let target = Target::Service(id.clone());
-                let price = read_price(&mut row, zone, id.clone(), target, label.clone());
-                book.prices.extend(price);
-            }
+        let id = read_id(&mut row, &mut seen);
+        let name = id.clone().unwrap_or_default();
+        let tag = read_tag(&mut row, || TagMatch {
+            key: "Service".to_owned(),
+            value: Some(name.clone()),
+        });
+        let label = row.text("label");
+        if row.has("amount") || row.has("tiers") {
+            let target = Target::Service(name);
+            let price = read_price(&mut row, zone, id.as_deref(), target, label.clone());
+            book.prices.extend(price);
+        }
+        if let Some(id) = id {
             book.services.push(Service { id, label, tag });
         }
         row.finish();
@@ -330,21 +351,26 @@ fn read_services(top: &mut Fields<'_>, zone: Tz, book: &mut PriceBook) {
 }
 
 fn read_packages(top: &mut Fields<'_>, zone: Tz, book: &mut PriceBook) {
-    let mut seen = BTreeSet::new();
+    // services and packages share their names: discounts and prices of both go by them
+    let services = book.services.iter().map(|service| service.id.clone());
+    let mut seen: BTreeSet<String> = services.collect();
     for mut row in top.tables("package") {
-        if let Some(id) = read_id(&mut row, &mut seen) {
-            let tag = read_tag(&mut row, || TagMatch {
-                key: "Package".to_owned(),
-                value: Some(id.clone()),
-            });
-            let label = row.text("label");
-            let services = read_matrix_row(&mut row, zone);
-            let covers = read_meters(&mut row, "covers");
-            if row.has("amount") {
-                let target = Target::Package(id.clone());
-                let price = read_price(&mut row, zone, id.clone(), target, label.clone());
-                book.prices.extend(price);
-            }
+        let id = read_id(&mut row, &mut seen);
+        let name = id.clone().unwrap_or_default();
+        row.remember("package", &name);
+        let tag = read_tag(&mut row, || TagMatch {
+            key: "Package".to_owned(),
+            value: Some(name.clone()),
+        });
+        let label = row.text("label");
+        let services = read_matrix_row(&mut row, zone);
+        let covers = read_meters(&mut row, "covers");
+        if row.has("amount") || row.has("tiers") {
+            let target = Target::Package(name);
+            let price = read_price(&mut row, zone, id.as_deref(), target, label.clone());
+            book.prices.extend(price);
+        }
+        if let Some(id) = id {
             book.packages.push(Package {
                 id,
                 label,
@@ -384,10 +410,12 @@ fn read_prices(top: &mut Fields<'_>, zone: Tz, book: &mut PriceBook) {
     for mut row in top.tables("price") {
         let id = read_id(&mut row, &mut seen);
         let label = row.text("label");
-        if let (Some(id), Some(target)) = (id, read_target(&mut row)) {
-            let price = read_price(&mut row, zone, id, target, label);
-            book.prices.extend(price);
-        }
+        let Some(target) = read_target(&mut row) else {
+            // what its other fields mean hangs on what is priced
+            continue;
+        };
+        let price = read_price(&mut row, zone, id.as_deref(), target, label);
+        book.prices.extend(price);
         row.finish();
     }
 }
@@ -397,16 +425,16 @@ fn read_os_images(top: &mut Fields<'_>, zone: Tz, book: &mut PriceBook) {
     let mut seen: BTreeSet<String> = book.prices.iter().map(|price| price.id.clone()).collect();
     for mut row in top.tables("os_image") {
         let label = row.text("label");
-        if let Some(id) = read_id(&mut row, &mut seen) {
-            let price = read_price(&mut row, zone, id, Target::Meter(Meter::Os), label);
-            if let Some(price) = &price
-                && price.selector.rank() == 0
-            {
-                let message = "say which images: os_category, os_type or template".to_owned();
-                row.error("", "missing", message);
-            }
-            book.prices.extend(price);
+        let id = read_id(&mut row, &mut seen);
+        let target = Target::Meter(Meter::Os);
+        let price = read_price(&mut row, zone, id.as_deref(), target, label);
+        if let Some(price) = &price
+            && price.selector.rank() == 0
+        {
+            let message = "say which images: os_category, os_type or template".to_owned();
+            row.error("", "missing", message);
         }
+        book.prices.extend(price);
         row.finish();
     }
 }
@@ -450,25 +478,19 @@ fn read_target(row: &mut Fields<'_>) -> Option<Target> {
 fn read_price(
     row: &mut Fields<'_>,
     zone: Tz,
-    id: String,
+    id: Option<&str>,
     target: Target,
     label: Option<String>,
 ) -> Option<Price> {
+    if let Some(id) = id {
+        row.remember("price", id);
+    }
     let per = read_per(row, &target);
     let unit = read_unit(row, &target);
     let kind = read_kind(row);
     let free = row.decimal("free");
-    let accumulate = row
-        .choice(
-            "accumulate",
-            &[
-                ("resource", Accumulation::Resource),
-                ("project", Accumulation::Project),
-                ("domain", Accumulation::Domain),
-                ("account", Accumulation::Account),
-            ],
-        )
-        .unwrap_or_default();
+    let proration = row.choice("proration", PRORATIONS);
+    let accumulate = row.choice("accumulate", LEVELS).unwrap_or_default();
     let selector = read_selector(row);
     let scope = read_scope(row);
     let basis = row.choice("basis", BASES);
@@ -491,7 +513,7 @@ fn read_price(
         );
     }
     Some(Price {
-        id,
+        id: id?.to_owned(),
         label,
         target,
         kind: kind?,
@@ -499,6 +521,7 @@ fn read_price(
         unit: unit?,
         free: free.filter(|free| !free.is_zero()),
         accumulate,
+        proration,
         selector,
         scope,
         validity: validity?,
@@ -574,6 +597,9 @@ fn read_kind(row: &mut Fields<'_>) -> Option<PriceKind> {
     let amount = row.decimal("amount");
     let block = row.decimal("block");
     let tiers = read_tiers(row);
+    let flat = row
+        .choice("kind", &[("per-unit", false), ("flat", true)])
+        .unwrap_or(false);
     let volume = row
         .choice("tier_mode", &[("graduated", false), ("volume", true)])
         .unwrap_or(false);
@@ -594,6 +620,14 @@ fn read_kind(row: &mut Fields<'_>) -> Option<PriceKind> {
             );
             None
         }
+        (false, true) if flat => {
+            row.error(
+                "kind",
+                "conflict",
+                "a flat price has an amount, no tiers".to_owned(),
+            );
+            None
+        }
         (false, true) => tiers.map(|tiers| {
             if volume {
                 PriceKind::Volume(tiers)
@@ -603,6 +637,13 @@ fn read_kind(row: &mut Fields<'_>) -> Option<PriceKind> {
         }),
         (true, false) => {
             let amount = amount?;
+            if flat {
+                if row.has("block") || row.has("free") {
+                    let message = "a flat price has neither blocks nor free units".to_owned();
+                    row.error("kind", "conflict", message);
+                }
+                return Some(PriceKind::Flat(amount));
+            }
             if !row.has("block") {
                 return Some(PriceKind::PerUnit(amount));
             }
@@ -685,7 +726,7 @@ fn read_selector(row: &mut Fields<'_>) -> Selector {
 }
 
 /// `scope = { domain = "…" }`: just one of domain, project, vm and volume.
-fn read_scope(row: &mut Fields<'_>) -> Scope {
+pub(super) fn read_scope(row: &mut Fields<'_>) -> Scope {
     let Some(mut table) = row.table("scope") else {
         return Scope::Book;
     };
@@ -722,6 +763,9 @@ fn read_discounts(top: &mut Fields<'_>, zone: Tz, book: &mut PriceBook) {
         items.extend(row.texts("packages"));
         let net_prices = row.boolean("net_prices").unwrap_or(false);
         let prorate = row.boolean("prorate").unwrap_or(true);
+        if let Some(id) = &id {
+            row.remember("discount", id);
+        }
         row.finish();
         if let (Some(id), Some(amount), Some(validity)) = (id, amount, validity) {
             book.discounts.push(Discount {
@@ -775,7 +819,7 @@ fn read_discount_amount(row: &mut Fields<'_>) -> Option<DiscountAmount> {
 }
 
 /// Services named by packages, prices and discounts exist, and so do packages.
-fn check_references(top: &Fields<'_>, book: &PriceBook) {
+fn check_references(errors: &Collector, book: &PriceBook) {
     let services: BTreeSet<&str> = book
         .services
         .iter()
@@ -786,7 +830,7 @@ fn check_references(top: &Fields<'_>, book: &PriceBook) {
         .iter()
         .map(|package| package.id.as_str())
         .collect();
-    let mut problems: BTreeMap<String, String> = BTreeMap::new();
+    let mut problems: BTreeMap<String, (&'static str, &str)> = BTreeMap::new();
     for package in &book.packages {
         for cell in &package.services {
             if !services.contains(cell.service.as_str()) {
@@ -794,7 +838,7 @@ fn check_references(top: &Fields<'_>, book: &PriceBook) {
                     "package {:?} holds the service {:?}, which is not in the book",
                     package.id, cell.service
                 );
-                problems.insert(message, "package".to_owned());
+                problems.insert(message, ("package", &package.id));
             }
         }
     }
@@ -809,30 +853,50 @@ fn check_references(top: &Fields<'_>, book: &PriceBook) {
                 "price {:?} is for the {kind} {id:?}, which is not in the book",
                 price.id
             );
-            problems.insert(message, "price".to_owned());
+            problems.insert(message, ("price", &price.id));
         }
     }
-    for discount in &book.discounts {
-        for item in &discount.items {
+    for (section, id, items) in named_items(book) {
+        for item in items {
             if !services.contains(item.as_str()) && !packages.contains(item.as_str()) {
                 let message = format!(
-                    "discount {:?} is on {item:?}, which is neither a service nor a package of the book",
-                    discount.id
+                    "{section} {id:?} is on {item:?}, which is neither a service nor a package of the book"
                 );
-                problems.insert(message, "discount".to_owned());
+                problems.insert(message, (section, id));
             }
         }
     }
-    for (message, field) in problems {
-        top.error(&field, "unknown_reference", message);
+    for (message, (table, id)) in problems {
+        let (place, line) = errors.place_of(table, id);
+        errors.push("unknown_reference", &place, line, message);
     }
+}
+
+/// The services and packages that discounts, limits and taxes name.
+fn named_items(book: &PriceBook) -> impl Iterator<Item = (&'static str, &str, &[String])> {
+    let discounts = book
+        .discounts
+        .iter()
+        .map(|row| ("discount", row.id.as_str(), row.items.as_slice()));
+    let limits = book.limits.iter().map(|row| {
+        let section = match row.kind {
+            LimitKind::Minimum => "minimum",
+            LimitKind::Maximum => "maximum",
+        };
+        (section, row.id.as_str(), row.items.as_slice())
+    });
+    let taxes = book
+        .taxes
+        .iter()
+        .map(|row| ("tax", row.id.as_str(), row.items.as_slice()));
+    discounts.chain(limits).chain(taxes)
 }
 
 /// SHA-256 over the canonical content of a document: tables by key, rows and lists in
 /// order of their content, every scalar as text.
 fn canonical_digest(document: &Node) -> String {
     let mut text = String::new();
-    canonical(document, &mut text);
+    canonical(&change::without_history(document), &mut text);
     Sha256::digest(text.as_bytes())
         .iter()
         .fold(String::new(), |mut hex, byte| {
