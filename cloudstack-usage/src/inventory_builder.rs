@@ -20,7 +20,7 @@ use crate::inventory::{
 };
 use crate::label::Label;
 use crate::metadata::{IpAddress, Kind, Snapshot, Vm, Volume};
-use crate::record::Owner;
+use crate::record::{Holder, Owner};
 use crate::tag_moments::TagMomentRule;
 use crate::usage_lifetimes::{Facts, UsageLife, UsageLifetimes};
 
@@ -214,7 +214,9 @@ impl<'a> Assembly<'a> {
             lifetime,
             name: self.values(start, rows, |row| Some(row.name.clone())),
             display_name: self.values(start, rows, |row| row.display_name.clone()),
-            owner: self.values(start, rows, |row| Some(row.owner.clone())),
+            owner: self.values(start, rows, |row| {
+                Some(self.owner(Kind::Vm, &id.as_resource(), &row.owner, None))
+            }),
             offering: self.updated(start, rows, |row| row.offering.clone()),
             cpu_count: self.updated(start, rows, |row| row.cpu_count),
             memory_mib: self.updated(start, rows, |row| row.memory_mib),
@@ -246,7 +248,10 @@ impl<'a> Assembly<'a> {
             id: id.clone(),
             lifetime,
             name: self.values(start, rows, |row| Some(row.name.clone())),
-            owner: self.values(start, rows, |row| Some(row.owner.clone())),
+            owner: self.values(start, rows, |row| {
+                let vm = row.vm.as_ref();
+                Some(self.owner(Kind::Volume, &id.as_resource(), &row.owner, vm))
+            }),
             volume_type: last(rows, |row| row.volume_type.clone()),
             size_bytes: self.values(start, rows, |row| row.size_bytes),
             offering: self.values(start, rows, |row| row.offering.clone()),
@@ -386,7 +391,10 @@ impl<'a> Assembly<'a> {
             resource_type: resource_type.to_owned(),
             lifetime,
             name: self.values(start, rows, |row| Some(plain(row).name.to_owned())),
-            owner: self.values(start, rows, |row| plain(row).owner.cloned()),
+            owner: self.values(start, rows, |row| {
+                let listed = plain(row).owner?;
+                Some(self.owner(kind, id, listed, None))
+            }),
             is_system: last(rows, |row| Some(plain(row).is_system)).unwrap_or(false),
             zone: last(rows, |row| plain(row).zone.cloned()),
             tags: TagHistory::default(),
@@ -572,6 +580,22 @@ impl<'a> Assembly<'a> {
         history(start, sightings)
     }
 
+    /// The owner as listed. Most lists name an account, whose id only `listAccounts` tells:
+    /// where a role may not make that call, the resource's usage knows it, or the VM that a
+    /// volume is attached to, which is the same account's.
+    fn owner(&self, kind: Kind, id: &ResourceId, listed: &Owner, vm: Option<&VmId>) -> Owner {
+        let tells =
+            |owner: &&Owner| owner.holder != Holder::Unknown && owner.domain == listed.domain;
+        if tells(&listed) {
+            return listed.clone();
+        }
+        let used = self.lives.usage.life(kind, id);
+        let used = used.as_ref().map(|life| &life.latest.owner);
+        let of_vm = vm.and_then(|vm| self.inventory.vms.get(vm)?.owner.last());
+        let mut known = [used, of_vm].into_iter().flatten();
+        known.find(tells).unwrap_or(listed).clone()
+    }
+
     fn at(&self, sync: usize) -> Option<DateTime<Utc>> {
         self.syncs.get(sync).map(|sync| sync.at)
     }
@@ -722,7 +746,7 @@ fn lay_over(tagged: &mut BTreeMap<ResourceId, Tagged>, labels: &[Label]) {
     let mut by_key: BTreeMap<(&ResourceId, &str), Vec<&Label>> = BTreeMap::new();
     for label in labels {
         by_key
-            .entry((&label.resource, &label.key))
+            .entry((&label.target.resource, &label.target.key))
             .or_default()
             .push(label);
     }
@@ -733,7 +757,7 @@ fn lay_over(tagged: &mut BTreeMap<ResourceId, Tagged>, labels: &[Label]) {
             .max()
             .filter(|_| entry.resource_type.is_empty())
         {
-            entry.resource_type.clone_from(&label.resource_type);
+            entry.resource_type.clone_from(&label.target.resource_type);
         }
         let history = labels::overlay(entry.history.get(key), &labels);
         entry.history.insert(key.to_owned(), history);

@@ -44,7 +44,7 @@ pub use inventory::{
     TagHistory, VmEntry, VolumeEntry,
 };
 pub use inventory_builder::InventoryBuilder;
-pub use label::Label;
+pub use label::{Label, LabelTarget};
 pub use metadata::{
     Account, Domain, IpAddress, Kind, Network, Offering, OsCategory, OsType, Project, Snapshot,
     TagAction, TagEvent, Template, Vm, Volume, VolumeSnapshot, Vpc, Zone,

@@ -70,54 +70,78 @@ pub struct UsageRecord {
     /// Whose it is, as the record says.
     pub owner: Owner,
     /// The account's or project's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub holder_name: Option<String>,
     /// The domain's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub domain_name: Option<String>,
     /// The domain's path (`ROOT/customer`), since 4.19.2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub domain_path: Option<String>,
     /// The zone; absent once it was removed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub zone: Option<ZoneId>,
     /// `usageid`: the resource measured, where the type has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resource: Option<ResourceId>,
     /// The VM that the resource belongs to or is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vm: Option<VmId>,
     /// Service, disk or network offering, by type.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offering: Option<OfferingId>,
     /// Template or ISO.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub template: Option<TemplateId>,
     /// The VM's guest OS type at the time of the query.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub os_type: Option<OsTypeId>,
     /// The category of that OS type at the time of the query.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub os_category: Option<OsCategoryId>,
     /// The name of that category at the time of the query.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub os_category_name: Option<String>,
     /// `type`: hypervisor, router kind, …
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
     /// Size in bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size_bytes: Option<u64>,
     /// Virtual size in bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub virtual_size_bytes: Option<u64>,
     /// Number of vCPUs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu_count: Option<u32>,
     /// Speed of a vCPU in MHz.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu_mhz: Option<u32>,
     /// Memory in MiB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_mib: Option<u32>,
     /// The guest network of traffic.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub network: Option<NetworkId>,
     /// The VPC of public traffic.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vpc: Option<VpcId>,
     /// Type 13: the VM's default NIC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub is_default: Option<bool>,
     /// Type 3: a source NAT address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub is_source_nat: Option<bool>,
     /// Type 3: an address of the system's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub is_system: Option<bool>,
     /// The resource's name, where the record gives one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// CloudStack's description; the only identity of types 26, 30 and 31.
     pub description: String,
     /// Tags at the moment of the query, **not** of the usage: for display, never for rating.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags_at_query: Vec<Tag>,
 }
 
@@ -224,5 +248,26 @@ impl fmt::Display for RecordKey {
 impl fmt::Debug for RecordKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "RecordKey({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::parse_usage_record;
+
+    const SENT: &str = r#"{"accountid":"a","domainid":"d","usagetype":6,"usageid":"v",
+        "rawusage":"24","usage":"24 Hrs","description":"","size":5,
+        "startdate":"2026-10-01T00:00:00+0000","enddate":"2026-10-01T23:59:59+0000"}"#;
+
+    #[test]
+    fn what_a_record_does_not_say_takes_no_room_and_reads_back() {
+        let record = parse_usage_record(SENT).unwrap();
+        let json = serde_json::to_string(&record).unwrap();
+        assert!(!json.contains("null") && !json.contains("[]"), "{json}");
+        assert_eq!(serde_json::from_str::<UsageRecord>(&json).unwrap(), record);
+        // as they were written with every field
+        let whole = json.replacen('{', r#"{"vm":null,"tags_at_query":[],"#, 1);
+        assert_eq!(serde_json::from_str::<UsageRecord>(&whole).unwrap(), record);
     }
 }

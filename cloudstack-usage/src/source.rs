@@ -47,7 +47,7 @@ pub struct UsagePage {
 pub struct Notice {
     /// The stable name of what happened (`page_size_reduced`, `call_not_permitted`,
     /// `call_refused`, `page_split`, `records_unreadable`, `list_unstable`,
-    /// `list_incomplete`).
+    /// `list_incomplete`, `version_unknown`, `time_zone_unknown`, `windows_long`).
     pub slug: String,
     /// The same in words, naming the call.
     pub message: String,

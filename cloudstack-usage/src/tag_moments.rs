@@ -38,6 +38,13 @@ pub(crate) struct TagChange {
     pub(crate) removed: Option<DateTime<Utc>>,
 }
 
+impl TagChange {
+    /// The earliest that it can have been caused, where that is known.
+    pub(crate) fn earliest(&self) -> Option<DateTime<Utc>> {
+        self.after.max(self.created)
+    }
+}
+
 /// A resource that can have been tagged without any sync seeing the tag.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Unseen {
@@ -50,6 +57,8 @@ pub(crate) struct Unseen {
 pub(crate) struct SyncGap {
     pub(crate) after: DateTime<Utc>,
     pub(crate) until: DateTime<Utc>,
+    /// Whether every event of it is known.
+    pub(crate) is_listed: bool,
     /// Resources that lived in it and were gone at its end.
     pub(crate) unseen: Vec<Unseen>,
 }
@@ -77,10 +86,11 @@ impl TagEvents {
         }
     }
 
-    /// Every time at which an event may have caused `change`.
+    /// Every time at which an event may have caused `change`; those just after the sync
+    /// that saw it included, for a sync takes its time and clocks differ.
     fn candidates(&self, change: &TagChange) -> BTreeSet<DateTime<Utc>> {
         self.of(change.action)
-            .range(..=change.until)
+            .range(..change.until + sync_slack())
             .map(|(at, _)| *at)
             .filter(|at| change.after.is_none_or(|after| *at > after))
             .filter(|at| change.created.is_none_or(|created| *at >= created))
@@ -118,6 +128,14 @@ impl Placement {
             Self::Unexplained | Self::Doubtful => None,
         }
     }
+
+    /// The same where not all events are known.
+    pub(crate) fn doubted(self) -> Self {
+        match self {
+            Self::At(_) => Self::Doubtful,
+            other => other,
+        }
+    }
 }
 
 /// Where events place each change: beyond doubt where all its candidates have one time, or
@@ -138,11 +156,12 @@ pub(crate) fn place(changes: &[TagChange], events: &TagEvents, gaps: &[SyncGap])
             }
         }
     }
-    candidates
-        .into_iter()
-        .map(|candidates| match candidates.first() {
+    changes
+        .iter()
+        .zip(candidates)
+        .map(|(change, candidates)| match candidates.first() {
             None => Placement::Unexplained,
-            Some(at) if candidates.len() == 1 => Placement::At(*at),
+            Some(at) if candidates.len() == 1 && *at <= change.until => Placement::At(*at),
             Some(_) => Placement::Doubtful,
         })
         .collect()
@@ -158,6 +177,9 @@ fn eliminate(
     events: &TagEvents,
     candidates: &[BTreeSet<DateTime<Utc>>],
 ) -> Vec<(usize, DateTime<Utc>)> {
+    if !gap.is_listed {
+        return Vec::new();
+    }
     let solve = |action| {
         let explainers = members
             .iter()
@@ -181,10 +203,14 @@ fn eliminate(
 }
 
 impl SyncGap {
+    /// Whether an event of this time may need no explanation in this gap: something that no
+    /// sync saw explains it, or a change that the sync before saw while it was at work.
     fn could_hide(&self, at: DateTime<Utc>) -> bool {
-        self.unseen
-            .iter()
-            .any(|unseen| unseen.from <= at && at <= unseen.until)
+        at < self.after + sync_slack()
+            || self
+                .unseen
+                .iter()
+                .any(|unseen| unseen.from <= at && at <= unseen.until)
     }
 }
 
@@ -229,5 +255,10 @@ fn assign(
 /// How long after a call its first usage event may be dated: a resource may have been
 /// tagged so long before its first use, and was gone so long before its last.
 pub(crate) fn usage_delay() -> TimeDelta {
+    TimeDelta::seconds(60)
+}
+
+/// How long after a sync's moment an event may be dated whose change the sync saw.
+fn sync_slack() -> TimeDelta {
     TimeDelta::seconds(60)
 }

@@ -105,6 +105,11 @@ impl UsageLifetimes {
         }
     }
 
+    /// Notes that usage was read up to `until`, by records that say nothing of a life.
+    pub fn read_until(&mut self, until: DateTime<Utc>) {
+        self.horizon = self.horizon.max(Some(until));
+    }
+
     /// Takes what another part of the records said.
     pub fn merge(&mut self, other: Self) {
         self.horizon = self.horizon.max(other.horizon);

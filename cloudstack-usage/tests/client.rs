@@ -33,6 +33,10 @@ struct Cloud {
     bad: BTreeSet<usize>,
     /// Commands that the role may not make.
     forbidden: BTreeSet<&'static str>,
+    /// Parameter and value that a command is refused for, with the code.
+    refused: Vec<(&'static str, &'static str, &'static str, u16)>,
+    /// What `listCapabilities` says.
+    version: Option<&'static str>,
     /// Answers to give before any other, in order.
     mishaps: Arc<Mutex<VecDeque<ResponseTemplate>>>,
     /// Lists that come in another order per page, for as many calls.
@@ -82,6 +86,16 @@ impl Cloud {
         let command = params["command"].as_str();
         if self.forbidden.contains(command) {
             return refusal(432, &format!("The API [{command}] does not exist"));
+        }
+        let refused = |(known, name, value, _): &&(&str, &str, &str, u16)| {
+            *known == command && params.get(*name).is_some_and(|given| given == value)
+        };
+        if let Some((_, name, _, code)) = self.refused.iter().find(refused) {
+            return refusal(*code, &format!("not this {name}"));
+        }
+        if let (Some(version), "listCapabilities") = (self.version, command) {
+            let capability = json!({"cloudstackversion": version});
+            return ok(&json!({"listcapabilitiesresponse": {"capability": capability}}));
         }
         let (page, size) = (
             number("page").unwrap_or(1),
@@ -559,4 +573,246 @@ fn the_asynchronous_client_reads_the_same() {
         assert_eq!(fetch.snapshot, listed.snapshot);
     });
     assert_eq!(read, records);
+}
+
+/// A moment in the month of the records.
+fn moment() -> DateTime<chrono::Utc> {
+    DateTime::from_timestamp(1_793_000_000, 0).unwrap()
+}
+
+#[test]
+fn the_dates_of_a_server_follow_its_version_and_its_time_zone() {
+    let old = |date: &str| {
+        let mut entry = record(4);
+        entry["startdate"] = format!("2026-10-05'T'00:00:00{date}").into();
+        entry["enddate"] = format!("2026-10-05'T'23:59:59{date}").into();
+        entry
+    };
+    for (version, entry, asked, noticed) in [
+        ("4.20.0.0", record(4), "2026-09-29T23:00:00+0000", &[][..]),
+        ("4.19.1.0", old("+02:00"), "2026-09-30 01:00:00", &[]),
+        ("4.11.0.0", old("-05:30"), "2026-09-29 17:30:00", &[]),
+        (
+            "4.11.0.0",
+            Value::Null,
+            "2026-09-29 23:00:00",
+            &["time_zone_unknown"],
+        ),
+        (
+            "",
+            record(4),
+            "2026-09-29T23:00:00+0000",
+            &["version_unknown"],
+        ),
+    ] {
+        let entries = if entry.is_null() { vec![] } else { vec![entry] };
+        let mut cloud = Cloud::with("listUsageRecords", entries);
+        cloud.version = Some(version);
+        let stage = Stage::new(cloud);
+        let mut client = stage.blocking(options(5));
+        let notices = client.detect_dialect(moment()).unwrap();
+        let told: Vec<_> = notices.iter().map(|notice| notice.slug.as_str()).collect();
+        assert_eq!(told, noticed, "{version}");
+        client.usage(october(), &mut |_| Ok(())).unwrap();
+        let calls = stage.calls();
+        let whole = calls
+            .iter()
+            .find(|call| call.get("pagesize").is_some_and(|size| size == "5"));
+        assert_eq!(whole.unwrap()["startdate"], asked, "{version}");
+
+        let credentials = Credentials::new("key", SECRET);
+        let mut other = AsyncClient::new(&stage.server.uri(), credentials, options(5)).unwrap();
+        let same = stage
+            .runtime
+            .block_on(other.detect_dialect(moment()))
+            .unwrap();
+        assert_eq!(same, notices);
+    }
+}
+
+#[test]
+fn a_server_that_does_not_tell_its_version_is_asked_on_and_an_ill_one_is_not() {
+    let mut cloud = Cloud::with("listUsageRecords", records(2));
+    cloud.forbidden = BTreeSet::from(["listCapabilities"]);
+    let stage = Stage::new(cloud);
+    let notices = stage.blocking(options(5)).detect_dialect(moment()).unwrap();
+    assert_eq!(notices[0].slug, "version_unknown");
+    // 401 may be about the call; a wrong key shows with the next one
+    let credentials = Credentials::new("key", "wrong");
+    let mut client = BlockingClient::new(&stage.server.uri(), credentials, options(5)).unwrap();
+    assert_eq!(client.detect_dialect(moment()).unwrap().len(), 1);
+    let error = client.snapshot(moment(), &[Kind::Zone]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unauthorized);
+
+    let mut cloud = Cloud::with("listUsageRecords", records(2));
+    for _ in 0..4 {
+        cloud = cloud.mishap(ResponseTemplate::new(503));
+    }
+    let stage = Stage::new(cloud);
+    let error = stage
+        .blocking(options(5))
+        .detect_dialect(moment())
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+}
+
+#[test]
+fn a_401_to_a_key_that_is_good_is_about_the_call() {
+    let mut cloud = Cloud::with("listVolumes", vec![volume(1)]);
+    cloud.refused = vec![("listZones", "available", "false", 401)];
+    let stage = Stage::new(cloud);
+    let kinds = [Kind::Volume, Kind::Zone];
+    let fetch = stage.snapshot(&kinds, options(5)).unwrap();
+    assert_eq!(fetch.snapshot.complete, BTreeSet::from([Kind::Volume]));
+    assert_eq!(fetch.notices[0].slug, "call_not_permitted");
+    // nothing was answered before
+    let error = stage.snapshot(&[Kind::Zone], options(5)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unauthorized);
+    // an earlier call of the client counts
+    let mut client = stage.blocking(options(5));
+    client.usage(october(), &mut |_| Ok(())).unwrap();
+    let fetch = client.snapshot(moment(), &[Kind::Zone]).unwrap();
+    assert_eq!(fetch.notices[0].slug, "call_not_permitted");
+}
+
+#[test]
+fn templates_are_listed_as_far_as_the_role_may() {
+    let template = json!({"id": "t", "name": "debian", "ostypeid": "o"});
+    for code in [431, 432, 531] {
+        for (forbidden, listed) in [
+            (vec!["all"], Some("executable")),
+            (vec!["all", "executable"], Some("self")),
+            (vec!["all", "executable", "self"], None),
+        ] {
+            let mut cloud = Cloud::with("listTemplates", vec![template.clone()]);
+            let refused = forbidden.iter();
+            cloud.refused = refused
+                .map(|value| ("listTemplates", "templatefilter", *value, code))
+                .collect();
+            let stage = Stage::new(cloud);
+            let fetch = stage.snapshot(&[Kind::Template], options(5)).unwrap();
+            assert!(!fetch.snapshot.complete.contains(&Kind::Template));
+            assert_eq!(fetch.notices.len(), 1, "{:?}", fetch.notices);
+            assert_eq!(
+                fetch.snapshot.templates.len(),
+                usize::from(listed.is_some())
+            );
+            match listed {
+                Some(filter) => {
+                    assert_eq!(fetch.notices[0].slug, "list_incomplete");
+                    assert!(fetch.notices[0].message.contains(filter));
+                }
+                None => assert!(fetch.notices[0].slug.starts_with("call_")),
+            }
+        }
+    }
+}
+
+#[test]
+fn a_server_that_does_not_know_minus_one_for_projects_still_lists_the_rest() {
+    let mut cloud = Cloud::with("listVolumes", vec![volume(1)]);
+    cloud.refused = vec![("listVolumes", "projectid", "-1", 431)];
+    let fetch = Stage::new(cloud)
+        .snapshot(&[Kind::Volume], options(5))
+        .unwrap();
+    assert_eq!(fetch.snapshot.volumes.len(), 1);
+    assert!(!fetch.snapshot.complete.contains(&Kind::Volume));
+    assert_eq!(fetch.notices[0].slug, "call_refused");
+}
+
+#[test]
+fn an_answer_beyond_all_bounds_is_not_read() {
+    let stage = Stage::new(Cloud::with("listUsageRecords", records(5)));
+    let small = ClientOptions {
+        max_answer_bytes: 300,
+        ..options(5)
+    };
+    let error = stage.usage(small.clone()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Configuration);
+    assert!(error.to_string().contains("300 bytes"), "{error}");
+    let credentials = Credentials::new("key", SECRET);
+    let mut client = AsyncClient::new(&stage.server.uri(), credentials, small).unwrap();
+    let fetched = stage
+        .runtime
+        .block_on(client.usage(october(), &mut |_| Ok(())));
+    assert_eq!(fetched.unwrap_err().kind(), ErrorKind::Configuration);
+}
+
+#[test]
+fn windows_longer_than_the_margin_are_told_and_a_larger_margin_is_taken() {
+    let mut week = record(4);
+    week["enddate"] = "2026-10-11T23:59:59+0000".into();
+    let stage = Stage::new(Cloud::with("listUsageRecords", vec![week]));
+    let (fetch, _) = stage.usage(options(5)).unwrap();
+    assert_eq!(slugs(&fetch), ["windows_long"]);
+    let wide = ClientOptions {
+        usage_margin: Duration::from_secs(8 * 86_400),
+        ..options(5)
+    };
+    let (fetch, _) = stage.usage(wide).unwrap();
+    assert!(fetch.notices.is_empty());
+    assert_eq!(
+        stage.calls().last().unwrap()["startdate"],
+        "2026-09-23T00:00:00+0000"
+    );
+}
+
+/// Every kind of error, from an input that makes it, and its stable name.
+#[cfg(feature = "recording")]
+#[test]
+fn every_kind_of_error_has_an_input_that_makes_it() {
+    let refused = |code: u16| {
+        let body = json!({"r": {"errorcode": code, "errortext": "no"}}).to_string();
+        cloudstack_usage::Answer::parse("call", body.as_bytes()).unwrap_err()
+    };
+    let client = |uri: &str| BlockingClient::new(uri, Credentials::new("key", SECRET), options(5));
+    let stage = Stage::new(Cloud::with("listUsageRecords", records(1)));
+    let full = |_| Err(Error::new(ErrorKind::Sink, "full"));
+    let missing = std::path::Path::new("no such file");
+    for (error, slug, retryable) in [
+        (
+            cloudstack_usage::parse_usage_page("page", b"<html>").unwrap_err(),
+            "malformed_answer",
+            false,
+        ),
+        (refused(401), "unauthorized", false),
+        (refused(432), "not_permitted", false),
+        (refused(429), "throttled", true),
+        (refused(503), "unavailable", true),
+        (refused(534), "unavailable", true),
+        (refused(430), "parameter_refused", false),
+        (refused(431), "parameter_refused", false),
+        (refused(530), "cloudstack_internal", false),
+        (refused(531), "refused", false),
+        (refused(511), "refused", false),
+        (client("no endpoint").unwrap_err(), "configuration", false),
+        (
+            client("http://127.0.0.1:1/client/api")
+                .unwrap()
+                .version()
+                .unwrap_err(),
+            "transport",
+            true,
+        ),
+        (
+            cloudstack_usage::read_usage_files(&[missing], &mut |_| Ok(())).unwrap_err(),
+            "recording",
+            false,
+        ),
+        (
+            stage
+                .blocking(options(5))
+                .usage(october(), &mut { full })
+                .unwrap_err(),
+            "sink",
+            false,
+        ),
+    ] {
+        assert_eq!(
+            (error.slug(), error.is_retryable()),
+            (slug, retryable),
+            "{error}"
+        );
+        assert!(!error.to_string().is_empty());
+    }
 }

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use cloudstack_usage::store::{self, StoreError, StoreErrorKind, UsageQuery, UsageStore};
-use cloudstack_usage::{Label, Period, UsageLifetimes, UsageRecord};
+use cloudstack_usage::store::{StoreError, StoreErrorKind, UsageQuery, UsageStore};
+use cloudstack_usage::{Period, UsageRecord};
 use cloudstack_usage_store::SqliteStore;
 use pyo3::prelude::*;
 use rating_engine::{Bill, PriceBook, Rating};
@@ -103,7 +103,7 @@ impl PyStore {
                 syncs.push(snapshot.clone());
                 Ok(())
             })?;
-            Ok(PyInventory::new(syncs, labels(store, cloud)?))
+            Ok(PyInventory::new(syncs, store.labels(cloud, None)?))
         })
     }
 
@@ -167,13 +167,8 @@ fn rate_store(
         builder.observe(snapshot);
         Ok(())
     })?;
-    builder.labels(labels(store, cloud)?);
-    let mut lifetimes = UsageLifetimes::default();
-    // first and last use count wherever they lie
-    read(store, cloud, Period::always(), &mut |record| {
-        lifetimes.observe(&record);
-    })?;
-    builder.usage(lifetimes);
+    builder.labels(store.labels(cloud, None)?);
+    builder.usage(store.lifetimes(cloud, None)?);
     let inventory = builder.build();
 
     let mut rating = Rating::new(book, &inventory, period)?;
@@ -183,20 +178,6 @@ fn rate_store(
         rating.reject(&stored.rejection);
     }
     Ok(rating.finish())
-}
-
-/// The labels in force, as histories take them.
-fn labels(store: &mut SqliteStore, cloud: &str) -> Result<Vec<Label>, StoreError> {
-    let label = |stored: store::Label| Label {
-        resource_type: stored.target.resource_type,
-        resource: stored.target.resource,
-        key: stored.target.key,
-        value: stored.value,
-        validity: stored.valid,
-        author: stored.author,
-        recorded: stored.recorded,
-    };
-    Ok(store.labels(cloud, None)?.into_iter().map(label).collect())
 }
 
 /// Hands over records one by one, looking for signals now and then.

@@ -42,7 +42,11 @@ impl UsageRequest {
     /// sides. No window of daily usage is longer: one day, and up to a minute that the
     /// usage server adds to the first window after an outage.
     pub fn widened(range: Period) -> Self {
-        let margin = TimeDelta::hours(25);
+        Self::widened_by(range, TimeDelta::hours(25))
+    }
+
+    /// The same with `margin` on both sides, where windows are longer than a day.
+    pub fn widened_by(range: Period, margin: TimeDelta) -> Self {
         let start = range.start().checked_sub_signed(margin);
         let end = range.end().checked_add_signed(margin);
         Self::new(start.zip(end).map_or(range, |(start, end)| {

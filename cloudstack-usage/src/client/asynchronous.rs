@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
+use super::dialect_task::DialectTask;
 use super::http::{self, FORM, Sending, Tally, Target, configured};
 use super::options::{ClientOptions, Progress};
 use super::retry::{Attempts, Failure, Reply, Verdict};
@@ -11,7 +12,7 @@ use crate::api::{Credentials, Request};
 use crate::error::Error;
 use crate::metadata::Kind;
 use crate::period::Period;
-use crate::source::{SnapshotFetch, UsageFetch, UsagePage};
+use crate::source::{Notice, SnapshotFetch, UsageFetch, UsagePage};
 use crate::wire::Answer;
 
 /// The client for asynchronous programs, on a tokio runtime that the caller brings. It asks,
@@ -117,11 +118,31 @@ impl AsyncClient {
         kinds: &[Kind],
     ) -> Result<SnapshotFetch, Error> {
         self.tally.begin();
-        let mut task = SnapshotTask::new(at, kinds, &self.target.options);
+        let mut task = SnapshotTask::new(at, kinds, &self.target.options, self.tally.heard());
         while let Some(request) = task.next() {
             task.take(self.attempt(&request).await)?;
         }
         Ok(task.finish())
+    }
+
+    /// Finds out how the server takes dates, and sends them so from then on: by its version,
+    /// and for one before 4.20 by the time zone that it prints dates of usage in. Gives
+    /// notices where the server does not tell. `now` is when to look for usage.
+    ///
+    /// (`listConfigurations` would name that zone as well, but to root admins alone, and not
+    /// its offset.)
+    ///
+    /// # Errors
+    /// When the server cannot be reached or does not answer as CloudStack does.
+    pub async fn detect_dialect(&mut self, now: DateTime<Utc>) -> Result<Vec<Notice>, Error> {
+        self.tally.begin();
+        let mut task = DialectTask::new(now);
+        while let Some(request) = task.next() {
+            task.take(self.attempt(&request).await)?;
+        }
+        let (dialect, notices) = task.finish();
+        self.target.options.dialect = dialect;
+        Ok(notices)
     }
 
     async fn attempt(&mut self, request: &Request) -> Result<Answer, Failure> {
@@ -147,17 +168,22 @@ impl AsyncClient {
                 .header(reqwest::header::CONTENT_TYPE, FORM)
                 .body(form),
         };
-        let response = match sending.send().await {
+        let mut response = match sending.send().await {
             Ok(response) => response,
             Err(cause) => return http::failed(request, cause),
         };
         let status = response.status().as_u16();
-        match response.bytes().await {
-            Ok(body) => Reply::Http {
-                status,
-                body: body.into(),
-            },
-            Err(cause) => http::failed(request, cause),
+        let limit = self.target.options.max_answer_bytes;
+        let mut body = Vec::new();
+        loop {
+            match response.chunk().await {
+                Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+                Ok(None) => return Reply::Http { status, body },
+                Err(cause) => return http::failed(request, cause),
+            }
+            if body.len() as u64 > limit {
+                return http::too_large(request, limit);
+            }
         }
     }
 }

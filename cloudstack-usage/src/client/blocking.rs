@@ -1,7 +1,10 @@
 //! The blocking client.
 
+use std::io::Read as _;
+
 use chrono::{DateTime, Utc};
 
+use super::dialect_task::DialectTask;
 use super::http::{self, FORM, Sending, Tally, Target, configured};
 use super::options::{ClientOptions, Progress};
 use super::retry::{Attempts, Failure, Reply, Verdict};
@@ -11,7 +14,7 @@ use crate::api::{Credentials, Request};
 use crate::error::Error;
 use crate::metadata::Kind;
 use crate::period::Period;
-use crate::source::{SnapshotFetch, Source, UsageFetch, UsagePage};
+use crate::source::{Notice, SnapshotFetch, Source, UsageFetch, UsagePage};
 use crate::wire::Answer;
 
 /// A client that waits for its answers. Not for use within an asynchronous runtime.
@@ -86,6 +89,26 @@ impl BlockingClient {
         http::version(&self.call(&Request::new("listCapabilities"))?)
     }
 
+    /// Finds out how the server takes dates, and sends them so from then on: by its version,
+    /// and for one before 4.20 by the time zone that it prints dates of usage in. Gives
+    /// notices where the server does not tell. `now` is when to look for usage.
+    ///
+    /// (`listConfigurations` would name that zone as well, but to root admins alone, and not
+    /// its offset.)
+    ///
+    /// # Errors
+    /// When the server cannot be reached or does not answer as CloudStack does.
+    pub fn detect_dialect(&mut self, now: DateTime<Utc>) -> Result<Vec<Notice>, Error> {
+        self.tally.begin();
+        let mut task = DialectTask::new(now);
+        while let Some(request) = task.next() {
+            task.take(self.attempt(&request))?;
+        }
+        let (dialect, notices) = task.finish();
+        self.target.options.dialect = dialect;
+        Ok(notices)
+    }
+
     fn attempt(&mut self, request: &Request) -> Result<Answer, Failure> {
         let mut attempts = Attempts::new(request.to_string(), &self.target.options);
         loop {
@@ -109,16 +132,20 @@ impl BlockingClient {
                 .header(reqwest::header::CONTENT_TYPE, FORM)
                 .body(form),
         };
-        let answered = sending.send().and_then(|response| {
-            let status = response.status().as_u16();
-            response.bytes().map(|body| (status, body))
-        });
-        match answered {
-            Ok((status, body)) => Reply::Http {
-                status,
-                body: body.into(),
-            },
-            Err(cause) => http::failed(request, cause),
+        let response = match sending.send() {
+            Ok(response) => response,
+            Err(cause) => return http::failed(request, cause),
+        };
+        let status = response.status().as_u16();
+        let limit = self.target.options.max_answer_bytes;
+        let mut body = Vec::new();
+        match response
+            .take(limit.saturating_add(1))
+            .read_to_end(&mut body)
+        {
+            Ok(length) if length as u64 > limit => http::too_large(request, limit),
+            Ok(_) => Reply::Http { status, body },
+            Err(cause) => http::broken(request, &cause),
         }
     }
 }
@@ -142,7 +169,7 @@ impl Source for BlockingClient {
 
     fn snapshot(&mut self, at: DateTime<Utc>, kinds: &[Kind]) -> Result<SnapshotFetch, Error> {
         self.tally.begin();
-        let mut task = SnapshotTask::new(at, kinds, &self.target.options);
+        let mut task = SnapshotTask::new(at, kinds, &self.target.options, self.tally.heard());
         while let Some(request) = task.next() {
             task.take(self.attempt(&request))?;
         }

@@ -127,6 +127,27 @@ pub(super) fn failed(request: &Request, cause: reqwest::Error) -> Reply {
     Reply::Failed(Error::new(ErrorKind::Transport, message).with_source(cause.without_url()))
 }
 
+/// An answer beyond what the options allow.
+pub(super) fn too_large(request: &Request, limit: u64) -> Reply {
+    let message = format!(
+        "{request}: the answer is larger than {limit} bytes; ask for smaller pages, or raise max_answer_bytes"
+    );
+    Reply::Failed(Error::new(ErrorKind::Configuration, message))
+}
+
+/// A body that broke off.
+#[cfg(feature = "blocking")]
+pub(super) fn broken(request: &Request, cause: &std::io::Error) -> Reply {
+    let what = if cause.kind() == std::io::ErrorKind::TimedOut {
+        "no answer in time"
+    } else {
+        "the connection broke"
+    };
+    let message = format!("{request}: {what}; check endpoint, network and proxy");
+    // the cause holds the URL, which holds key and signature
+    Reply::Failed(Error::new(ErrorKind::Transport, message).with_source(cause.kind().to_string()))
+}
+
 pub(super) fn bad_certificate(cause: reqwest::Error) -> Error {
     Error::new(
         ErrorKind::Configuration,
@@ -152,6 +173,8 @@ pub(super) struct Tally {
     listener: Option<Listener>,
     pages: u64,
     entries: u64,
+    /// Whether the server ever answered these credentials.
+    heard: bool,
 }
 
 impl Tally {
@@ -163,7 +186,13 @@ impl Tally {
         (self.pages, self.entries) = (0, 0);
     }
 
+    /// Whether the server ever answered: then a 401 is not about the key.
+    pub(super) fn heard(&self) -> bool {
+        self.heard
+    }
+
     pub(super) fn note(&mut self, request: &Request, answer: &Answer) {
+        self.heard = true;
         self.pages += 1;
         self.entries += answer.len();
         if let Some(listener) = &mut self.listener {

@@ -6,6 +6,7 @@
 mod asynchronous;
 #[cfg(feature = "blocking")]
 mod blocking;
+mod dialect_task;
 mod http;
 mod options;
 mod retry;

@@ -30,7 +30,7 @@ pub enum HttpMethod {
 pub struct ClientOptions {
     /// GET or POST.
     pub method: HttpMethod,
-    /// How the server takes dates.
+    /// How the server takes dates, where `detect_dialect` of the client is not asked.
     pub dialect: DateDialect,
     /// Entries of a page; 500 is the largest that a server gives unless set otherwise. It is
     /// lowered to what the server gives.
@@ -58,6 +58,12 @@ pub struct ClientOptions {
     /// How many usage records that CloudStack fails on are passed over in one fetch, before
     /// the fetch ends with an error.
     pub max_unreadable: u32,
+    /// How much more usage to ask for on both sides of a range, for CloudStack gives no
+    /// record that is cut by its bounds: the longest window to be expected
+    /// (`usage.stats.job.aggregation.range`, a day unless set otherwise), and a little.
+    pub usage_margin: Duration,
+    /// The largest answer to be read, in bytes.
+    pub max_answer_bytes: u64,
     /// A certificate authority to trust besides those of the system, in PEM.
     pub root_certificate: Option<Vec<u8>>,
 }
@@ -77,6 +83,8 @@ impl Default for ClientOptions {
             max_delay: Duration::from_secs(60),
             max_list_repeats: 3,
             max_unreadable: 100,
+            usage_margin: Duration::from_secs(25 * 3600),
+            max_answer_bytes: 256 << 20,
             root_certificate: None,
         }
     }

@@ -21,6 +21,8 @@ struct Listing {
     repeats: u32,
     last_page: Vec<String>,
     count: u64,
+    /// What was asked in another way at first, and why no longer.
+    instead: Option<String>,
 }
 
 /// The state of a fetch: the lists still to be read, the current one first.
@@ -28,11 +30,19 @@ pub(super) struct SnapshotTask {
     listings: VecDeque<Listing>,
     page_size: u32,
     max_repeats: u32,
+    /// Whether the server took the key for any call: then a 401 is about the call alone.
+    is_known: bool,
     builder: SnapshotBuilder,
 }
 
 impl SnapshotTask {
-    pub(super) fn new(at: DateTime<Utc>, kinds: &[Kind], options: &ClientOptions) -> Self {
+    /// `is_known` says that the server took the key for an earlier call.
+    pub(super) fn new(
+        at: DateTime<Utc>,
+        kinds: &[Kind],
+        options: &ClientOptions,
+        is_known: bool,
+    ) -> Self {
         let listings = kinds.iter().flat_map(|kind| {
             metadata_requests(*kind, Some(at), options.dialect)
                 .into_iter()
@@ -43,12 +53,14 @@ impl SnapshotTask {
                     repeats: 0,
                     last_page: Vec::new(),
                     count: 0,
+                    instead: None,
                 })
         });
         Self {
             listings: listings.collect(),
             page_size: options.page_size.max(1),
             max_repeats: options.max_list_repeats,
+            is_known,
             builder: SnapshotBuilder::new(at),
         }
     }
@@ -74,9 +86,14 @@ impl SnapshotTask {
     }
 
     fn read(&mut self, answer: &Answer) -> Result<(), Error> {
+        self.is_known = true;
         let Some(listing) = self.listings.front_mut() else {
             return Ok(());
         };
+        if let Some(message) = listing.instead.take() {
+            self.builder
+                .incomplete(listing.kind, notice("list_incomplete", message));
+        }
         let added = self.builder.add_answer(listing.kind, answer)?;
         listing.count = listing.count.max(added.count.unwrap_or(0));
         // a call that ignores `page` gives everything again: it was read whole
@@ -144,14 +161,44 @@ impl SnapshotTask {
         }
         let slug = match failure.error.kind() {
             ErrorKind::NotPermitted => "call_not_permitted",
+            // an unknown command, and in some versions one that the role may not make
+            ErrorKind::Unauthorized if self.is_known => "call_not_permitted",
             ErrorKind::Parameter | ErrorKind::Internal | ErrorKind::Refused => "call_refused",
             _ => return Err(failure.error),
         };
+        if let Some(narrower) = narrower(&listing.request) {
+            listing.instead = Some(format!(
+                "{}; asking for {} ones instead",
+                failure.error,
+                narrower.get(TEMPLATE_FILTER).unwrap_or_default()
+            ));
+            listing.request = narrower;
+            listing.page = 1;
+            return Ok(());
+        }
         let kind = listing.kind;
         let message = failure.error.to_string();
         self.builder.incomplete(kind, notice(slug, message));
-        self.listings.retain(|listing| listing.kind != kind);
-        self.builder.begin_call();
+        if slug == "call_not_permitted" {
+            self.listings.retain(|listing| listing.kind != kind);
+            self.builder.begin_call();
+        } else {
+            // the same list with, or without, projects may still be given
+            self.next_list();
+        }
         Ok(())
     }
+}
+
+const TEMPLATE_FILTER: &str = "templatefilter";
+
+/// The call for fewer things of the kind, where there is one: all templates are shown to
+/// root admins alone (CloudStack: `QueryManagerImpl.searchForTemplatesInternal`).
+fn narrower(request: &Request) -> Option<Request> {
+    let filter = match request.get(TEMPLATE_FILTER)? {
+        "all" => "executable",
+        "executable" => "self",
+        _ => return None,
+    };
+    Some(request.clone().with(TEMPLATE_FILTER, filter))
 }

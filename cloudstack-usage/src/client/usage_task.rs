@@ -1,5 +1,6 @@
 //! Reads every usage record of a range: which page to ask next.
 
+use chrono::TimeDelta;
 use sha2::{Digest as _, Sha256};
 
 use super::notice;
@@ -55,12 +56,15 @@ pub(super) struct UsageTask {
     done: bool,
     unreadable: u32,
     max_unreadable: u32,
+    margin: TimeDelta,
+    longest_window: TimeDelta,
     fetch: UsageFetch,
 }
 
 impl UsageTask {
     pub(super) fn new(range: Period, options: &ClientOptions) -> Self {
-        let mut request = UsageRequest::widened(range).in_dialect(options.dialect);
+        let margin = TimeDelta::from_std(options.usage_margin).unwrap_or(TimeDelta::MAX);
+        let mut request = UsageRequest::widened_by(range, margin).in_dialect(options.dialect);
         if options.include_tags {
             request = request.with_tags();
         }
@@ -75,6 +79,8 @@ impl UsageTask {
             done: false,
             unreadable: 0,
             max_unreadable: options.max_unreadable,
+            margin,
+            longest_window: TimeDelta::zero(),
             fetch: UsageFetch {
                 notices: Vec::new(),
                 complete: true,
@@ -101,7 +107,17 @@ impl UsageTask {
     }
 
     /// The outcome, when there is no next request.
-    pub(super) fn finish(self) -> UsageFetch {
+    pub(super) fn finish(mut self) -> UsageFetch {
+        if self.longest_window > self.margin {
+            self.fetch.notices.push(notice(
+                "windows_long",
+                format!(
+                    "listUsageRecords: there are windows of {} hours, longer than the {} hours asked for on both sides of the range; where one of them lies across its bounds it was not given. Raise usage_margin",
+                    self.longest_window.num_hours(),
+                    self.margin.num_hours()
+                ),
+            ));
+        }
         self.fetch
     }
 
@@ -121,6 +137,10 @@ impl UsageTask {
         }
         self.tried_alone = false;
         let mut page = usage_page(answer)?;
+        for window in page.records.iter().map(|parsed| parsed.record.window) {
+            let length = TimeDelta::milliseconds(window.millis());
+            self.longest_window = self.longest_window.max(length);
+        }
         page.records
             .retain(|parsed| parsed.record.window.overlaps(&self.range));
         Ok(page)

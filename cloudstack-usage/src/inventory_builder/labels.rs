@@ -14,7 +14,7 @@ pub(super) fn overlay(tags: Option<&History<String>>, labels: &[&Label]) -> Hist
     let bounds: BTreeSet<DateTime<Utc>> = spans
         .iter()
         .map(|span| span.period)
-        .chain(labels.iter().map(|label| label.validity))
+        .chain(labels.iter().map(|label| label.valid))
         .flat_map(|period| {
             let end = (!period.is_open()).then_some(period.end());
             std::iter::once(period.start()).chain(end)
@@ -60,7 +60,7 @@ impl<'a> Piece<'a> {
         labels
             .iter()
             .copied()
-            .filter(|label| label.validity.contains(at))
+            .filter(|label| label.valid.contains(at))
             .max_by(|a, b| rank(a).cmp(&rank(b)))
             .map(Self::Label)
             .or_else(|| {

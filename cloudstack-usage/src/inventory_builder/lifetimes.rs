@@ -50,7 +50,13 @@ impl Lifetimes<'_> {
         let created = listed
             .iter()
             .find_map(|row| row.created.filter(|created| *created <= first_seen));
-        let (start, start_source) = start(kind, created, usage.as_ref(), first_seen);
+        let (mut start, mut start_source) = start(kind, created, usage.as_ref(), first_seen);
+        if let Some(usage) = &usage
+            && self.was_interrupted(kind, listed)
+        {
+            // usage alone tells the lives from the time between them
+            (start, start_source) = (start.min(usage.first), LifetimeSource::Usage);
+        }
 
         let last_alive = listed.iter().rev().find(|row| row.is_alive);
         let last_alive = last_alive.and_then(|row| self.at(row.sync));
@@ -79,6 +85,28 @@ impl Lifetimes<'_> {
                 .filter(|_| ends_by_usage)
                 .map(|life| life.last_not_before),
         })
+    }
+
+    /// Whether the resource was gone for a while: destroyed and recovered, missed by a
+    /// complete list, or (an address, which keeps its id) allocated anew.
+    fn was_interrupted(&self, kind: Kind, listed: &[Listed]) -> bool {
+        listed
+            .iter()
+            .zip(listed.iter().skip(1))
+            .any(|(before, after)| {
+                let recovered = !before.is_alive && after.is_alive;
+                let missed = self
+                    .syncs
+                    .get(before.sync.saturating_add(1)..after.sync)
+                    .is_some_and(|between| {
+                        between.iter().any(|sync| sync.complete.contains(&kind))
+                    });
+                let given_anew = kind == Kind::IpAddress
+                    && before.created.is_some()
+                    && after.created.is_some()
+                    && before.created != after.created;
+                recovered || missed || given_anew
+            })
     }
 
     /// The life of a resource that no sync listed.

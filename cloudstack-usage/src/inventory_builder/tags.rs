@@ -264,39 +264,122 @@ fn place_steps(
     syncs: &[Snapshot],
     known: &BTreeMap<ResourceId, Known>,
 ) -> Vec<(Placement, Placement)> {
-    let events = events(syncs);
-    // without a complete list of events nothing is known of those that are missing
-    let listed_until = syncs
-        .iter()
-        .filter(|sync| sync.complete.contains(&Kind::TagEvent))
-        .map(|sync| sync.at)
-        .max();
+    let listed = ListedEvents::of(syncs);
     let (mut changes, mut owners) = (Vec::new(), Vec::new());
     for (number, step) in steps.iter().enumerate() {
-        if listed_until.is_none_or(|until| until < step.at) {
-            continue;
-        }
         for action in [TagAction::Create, TagAction::Delete] {
-            if let Some(change) = step.change(action, known) {
+            if let Some(change) = step.change(action, known)
+                && listed.cover(change.earliest(), change.until)
+            {
                 changes.push(change);
                 owners.push((number, action));
             }
         }
     }
-    let mut placements = vec![(Placement::Unexplained, Placement::Unexplained); steps.len()];
-    let placed = place(&changes, &events, &gaps(syncs, known));
+    let mut placements = vec![None; steps.len()];
+    let placed = place(&changes, &events(syncs), &gaps(syncs, known, &listed));
     for ((number, action), placement) in owners.into_iter().zip(placed) {
-        if let Some((began, ended)) = placements.get_mut(number) {
+        if let Some(step) = placements.get_mut(number) {
+            let (began, ended) = step.get_or_insert(UNEXPLAINED);
             match action {
                 TagAction::Create => *began = placement,
                 TagAction::Delete => *ended = placement,
             }
         }
     }
+    doubt_where_events_are_missing(steps, &mut placements, known);
     placements
+        .into_iter()
+        .map(|placed| placed.unwrap_or(UNEXPLAINED))
+        .collect()
+}
+
+const UNEXPLAINED: (Placement, Placement) = (Placement::Unexplained, Placement::Unexplained);
+
+/// A tag that came or went while its resource stayed needs an event. Where none is listed,
+/// the list lacks some (a role sees the events of its own domains only): any other event
+/// of that time may then be of something else than the change it seems to explain.
+fn doubt_where_events_are_missing(
+    steps: &[Step<'_>],
+    placements: &mut [Option<(Placement, Placement)>],
+    known: &BTreeMap<ResourceId, Known>,
+) {
+    let times: BTreeSet<_> = steps
+        .iter()
+        .zip(placements.iter())
+        .filter(|(step, placed)| **placed == Some(UNEXPLAINED) && step.needs_an_event(known))
+        .map(|(step, _)| (step.after, step.at))
+        .collect();
+    for (step, placed) in steps.iter().zip(placements) {
+        let doubtful = times.iter().any(|(after, at)| {
+            step.after.is_none_or(|own| own < *at) && after.is_none_or(|after| after < step.at)
+        });
+        if let Some((began, ended)) = placed.as_mut().filter(|_| doubtful) {
+            *began = began.doubted();
+            *ended = ended.doubted();
+        }
+    }
+}
+
+/// How long CloudStack keeps events unless set otherwise (`event.purge.delay`).
+const KEPT_EVENTS: TimeDelta = TimeDelta::days(15);
+
+/// The times of which every tag event was listed, in order and apart.
+struct ListedEvents(Vec<(DateTime<Utc>, DateTime<Utc>)>);
+
+impl ListedEvents {
+    /// A complete list reaches back to its oldest event at least, and as long as CloudStack
+    /// keeps events, unless a younger one was seen to vanish from a later list.
+    fn of(syncs: &[Snapshot]) -> Self {
+        let mut times: Vec<(DateTime<Utc>, DateTime<Utc>)> = Vec::new();
+        let mut before: BTreeMap<&str, DateTime<Utc>> = BTreeMap::new();
+        let mut keeps_less = false;
+        for sync in syncs {
+            if !sync.complete.contains(&Kind::TagEvent) {
+                continue;
+            }
+            let now: BTreeMap<&str, DateTime<Utc>> = sync
+                .tag_events
+                .iter()
+                .map(|event| (event.id.as_str(), event.at))
+                .collect();
+            let kept_since = sync.at - KEPT_EVENTS;
+            keeps_less |= before
+                .iter()
+                .any(|(id, at)| *at > kept_since && !now.contains_key(id));
+            let oldest = now.values().min().copied().unwrap_or(sync.at);
+            let from = if keeps_less {
+                oldest
+            } else {
+                oldest.min(kept_since)
+            };
+            match times.last_mut() {
+                Some((_, until)) if from <= *until => *until = sync.at,
+                _ => times.push((from.min(sync.at), sync.at)),
+            }
+            before = now;
+        }
+        Self(times)
+    }
+
+    /// Whether every event from `earliest` until `until` was listed.
+    fn cover(&self, earliest: Option<DateTime<Utc>>, until: DateTime<Utc>) -> bool {
+        earliest.is_some_and(|earliest| {
+            let mut times = self.0.iter();
+            times.any(|(from, listed)| *from <= earliest && until <= *listed)
+        })
+    }
 }
 
 impl Step<'_> {
+    /// Whether only a call of its own can have caused this: the resource was there before
+    /// and after, and came with no tags of its own.
+    fn needs_an_event(&self, known: &BTreeMap<ResourceId, Known>) -> bool {
+        let one_way = self.from.is_some() != self.to.is_some();
+        let stayed = self.since.is_none() && self.end.is_none();
+        one_way && stayed && known.contains_key(self.resource)
+    }
+
     fn change(&self, action: TagAction, known: &BTreeMap<ResourceId, Known>) -> Option<TagChange> {
         match action {
             TagAction::Create => self.to?,
@@ -329,7 +412,11 @@ fn events(syncs: &[Snapshot]) -> TagEvents {
 
 /// The times between successive syncs that listed all tags, with the resources that lived
 /// in them, could be tagged, and were gone before the second sync could see it.
-fn gaps(syncs: &[Snapshot], known: &BTreeMap<ResourceId, Known>) -> Vec<SyncGap> {
+fn gaps(
+    syncs: &[Snapshot],
+    known: &BTreeMap<ResourceId, Known>,
+    listed: &ListedEvents,
+) -> Vec<SyncGap> {
     let mut complete = syncs
         .iter()
         .filter(|sync| sync.complete.contains(&Kind::Tag))
@@ -340,6 +427,7 @@ fn gaps(syncs: &[Snapshot], known: &BTreeMap<ResourceId, Known>) -> Vec<SyncGap>
             gaps.push(SyncGap {
                 after,
                 until,
+                is_listed: listed.cover(Some(after), until),
                 unseen: Vec::new(),
             });
             after = until;

@@ -10,7 +10,7 @@ use super::InventoryBuilder;
 use crate::history::{History, Moment, MomentSource};
 use crate::id::{DomainId, ResourceId, VmId, VolumeId};
 use crate::inventory::{Inventory, LifetimeSource};
-use crate::label::Label;
+use crate::label::{Label, LabelTarget};
 use crate::metadata::{
     Domain, IpAddress, Kind, Project, Snapshot, TagAction, TagEvent, Vm, Volume,
 };
@@ -429,6 +429,95 @@ mod lifetimes {
     }
 
     #[test]
+    fn a_resource_that_was_gone_for_a_while_is_told_by_its_usage() {
+        let days = [(1, 16), (2, 24), (5, 10), (6, 24)];
+        let used = days.map(|(day, hours)| record(AllocatedVm, "a", day, hours));
+        let mut syncs = ["02 00:00", "04 00:00", "06 00:00"].map(sync);
+        for (sync, state) in syncs.iter_mut().zip(["Running", "Destroyed", "Running"]) {
+            let mut vm = vm("a", "01 08:00");
+            vm.state = Some(state.to_owned());
+            sync.vms.push(vm);
+        }
+        let source = |syncs: &[Snapshot]| {
+            let lifetime = build_with(syncs, usage(&used)).vms[&VmId::new("a")].lifetime;
+            assert_eq!((lifetime.start, lifetime.end), (at("01 08:00"), None));
+            lifetime.start_source
+        };
+        assert_eq!(source(&syncs), LifetimeSource::Usage);
+        syncs[1].vms[0].state = Some("Stopped".to_owned());
+        assert_eq!(source(&syncs), LifetimeSource::Created);
+        syncs[1].vms.clear();
+        assert_eq!(source(&syncs), LifetimeSource::Usage);
+        syncs[1].complete.remove(&Kind::Vm);
+        assert_eq!(source(&syncs), LifetimeSource::Created);
+    }
+
+    #[test]
+    fn an_address_given_to_another_owner_has_two_lives_under_one_id() {
+        let owner_named = |account: &str| Owner {
+            domain: DomainId::new(account),
+            holder: Holder::Account(account.into()),
+        };
+        let mut syncs = ["02 00:00", "06 00:00"].map(sync);
+        for (sync, (account, allocated)) in
+            syncs.iter_mut().zip([("x", "01 08:00"), ("y", "05 00:00")])
+        {
+            sync.ip_addresses.push(IpAddress {
+                id: ResourceId::new("i"),
+                address: "192.0.2.1".to_owned(),
+                owner: owner_named(account),
+                allocated: Some(at(allocated)),
+                state: Some("Allocated".to_owned()),
+                is_system: false,
+                is_source_nat: false,
+                zone: None,
+            });
+        }
+        let used = [(1, 16), (2, 10), (5, 24)]
+            .map(|(day, hours)| record(UsageType::IpAddress, "i", day, hours));
+        let entry = &build_with(&syncs, usage(&used)).resources[&ResourceId::new("i")];
+        assert_eq!(entry.lifetime.start_source, LifetimeSource::Usage);
+        assert_eq!(entry.lifetime.start, at("01 08:00"));
+        let owners: Vec<_> = spans(&entry.owner).into_iter().map(|span| span.0).collect();
+        assert_eq!(owners, [owner_named("x"), owner_named("y")]);
+    }
+
+    #[test]
+    fn an_account_that_no_list_names_by_id_is_known_from_usage() {
+        let mut syncs = [sync("02 00:00")];
+        syncs[0]
+            .vms
+            .extend([vm("a", "01 08:00"), vm("b", "01 08:00")]);
+        let mut attached = volume("v", "01 08:00");
+        attached.vm = Some(VmId::new("a"));
+        syncs[0].volumes.push(attached);
+        let mut used = record(AllocatedVm, "a", 1, 16);
+        used.owner.holder = Holder::Account("account".into());
+        let inventory = build_with(&syncs, usage(std::slice::from_ref(&used)));
+        let holder = |history: &History<Owner>| history.last().unwrap().holder.clone();
+        assert_eq!(
+            holder(&inventory.vms[&VmId::new("a")].owner),
+            used.owner.holder
+        );
+        // its volume was never metered, and is the VM's account's
+        assert_eq!(
+            holder(&inventory.volumes[&VolumeId::new("v")].owner),
+            used.owner.holder
+        );
+        assert_eq!(
+            holder(&inventory.vms[&VmId::new("b")].owner),
+            Holder::Unknown
+        );
+        // another domain: another account may hold it by now
+        used.owner.domain = DomainId::new("another");
+        let inventory = build_with(&syncs, usage(&[used]));
+        assert_eq!(
+            holder(&inventory.vms[&VmId::new("a")].owner),
+            Holder::Unknown
+        );
+    }
+
+    #[test]
     fn records_place_their_time_by_their_neighbours() {
         let used = |records: &[(u32, i64)]| {
             let records: Vec<_> = records
@@ -471,11 +560,13 @@ mod label {
 
     fn label(value: &str, from: &str, to: &str, recorded: &str) -> Label {
         Label {
-            resource_type: "UserVm".to_owned(),
-            resource: ResourceId::new("a"),
-            key: "Billing".to_owned(),
+            target: LabelTarget {
+                resource_type: "UserVm".to_owned(),
+                resource: ResourceId::new("a"),
+                key: "Billing".to_owned(),
+            },
             value: value.to_owned(),
-            validity: Period::new(at(from), at(to)).unwrap(),
+            valid: Period::new(at(from), at(to)).unwrap(),
             author: "admin".to_owned(),
             recorded: at(recorded),
         }

@@ -31,6 +31,7 @@ use crate::quantity::Quantity;
 use crate::record::{Holder, Owner, UsageRecord};
 use crate::source::{ParsedRecord, Rejection, SnapshotFetch, UsagePage};
 use crate::tag::{ResourceTag, Tag};
+use crate::usage_lifetimes::UsageLifetimes;
 use crate::usage_type::UsageType;
 
 /// Makes a test of each law for the store that the expression makes:
@@ -47,6 +48,8 @@ macro_rules! store_conformance {
             twins_and_copies_keep_their_number,
             a_changed_multiset_is_a_revision,
             other_fields_make_no_revision,
+            a_revision_keeps_the_domain_of_the_first_sight,
+            lifetimes_are_those_of_all_records,
             what_a_later_fetch_misses_stays,
             the_order_of_pages_and_records_is_irrelevant,
             usage_comes_by_period_and_in_order,
@@ -295,6 +298,80 @@ pub fn other_fields_make_no_revision(store: &mut dyn UsageStore) {
     let entry = put_complete(store, 31, &[again]);
     assert_eq!((entry.usage.unchanged, entry.usage.records()), (1, 1));
     assert_eq!(read_all(store), [first.record]);
+}
+
+/// CloudStack answers with the domain that an account is in now; usage stays with the one
+/// that it was first seen in.
+pub fn a_revision_keeps_the_domain_of_the_first_sight(store: &mut dyn UsageStore) {
+    let first = usage_record("a", (0, 24), "20");
+    put_complete(store, 100, std::slice::from_ref(&first));
+    let mut moved = usage_record("a", (0, 24), "24");
+    moved.record.owner.domain = DomainId::new("another domain");
+    moved.record.domain_name = Some("another".to_owned());
+    moved.record.domain_path = Some("ROOT/another".to_owned());
+    let twin = moved.clone();
+    let entry = put_complete(store, 101, &[moved.clone(), twin]);
+    assert_eq!((entry.usage.revised, entry.usage.superseded), (2, 1));
+    let read = read_all(store);
+    assert_eq!(raw(&read), ["24", "24"]);
+    for record in read {
+        assert_eq!(record.owner, first.record.owner);
+        assert_eq!(record.domain_name, first.record.domain_name);
+        assert_eq!(record.domain_path, first.record.domain_path);
+    }
+    // usage that was not known before is the new domain's
+    let mut next = usage_record("a", (24, 48), "24");
+    next.record.owner = moved.record.owner.clone();
+    put_complete(store, 102, std::slice::from_ref(&next));
+    assert_eq!(read_all(store).last(), Some(&next.record));
+}
+
+/// What a store says of first and last uses is what its records say.
+pub fn lifetimes_are_those_of_all_records(store: &mut dyn UsageStore) {
+    let mut records: Vec<ParsedRecord> = Vec::new();
+    for start in (0_i64..240).step_by(24) {
+        records.push(usage_record("whole", (start, start + 24), "24"));
+    }
+    for (start, raw) in [
+        (48, "0.5"),
+        (72, "24"),
+        (96, "24"),
+        (120, "7.25"),
+        (144, "0.000138"),
+    ] {
+        records.push(usage_record("part", (start, start + 24), raw));
+    }
+    records.push(usage_record("part", (48, 72), "1.5"));
+    for (usage_type, id) in [
+        (UsageType::AllocatedVm, "vm"),
+        (UsageType::RunningVm, "vm"),
+        (UsageType::IpAddress, "address"),
+        (UsageType::Snapshot, "snapshot"),
+    ] {
+        for start in [24, 48] {
+            let mut entry = usage_record(id, (start, start + 24), "3");
+            entry.record.usage_type = usage_type;
+            entry.record.vm = (id == "vm").then(|| VmId::new(id));
+            records.push(entry);
+        }
+    }
+    let mut attached = usage_record("whole", (240, 264), "24");
+    attached.record.vm = Some(VmId::new("vm"));
+    records.push(attached);
+    put_complete(store, 300, &records);
+    let revised = usage_record("part", (120, 144), "8.25");
+    put_complete(store, 301, &[revised]);
+    for known_on in [None, Some(hour(300)), Some(hour(299))] {
+        let mut query = UsageQuery::new(DEFAULT_CLOUD, Period::always());
+        query.as_known_on = known_on;
+        let mut expected = UsageLifetimes::default();
+        for record in read(store, &query) {
+            expected.observe(&record);
+        }
+        assert_eq!(store.lifetimes(DEFAULT_CLOUD, known_on).unwrap(), expected);
+        assert_eq!(expected.is_empty(), known_on == Some(hour(299)));
+    }
+    assert!(store.lifetimes("unknown", None).unwrap().is_empty());
 }
 
 /// CloudStack prunes old rows: a key that a later complete fetch does not have stays.

@@ -1,40 +1,12 @@
-//! Labels: tags kept in our own store.
+//! What stores do with labels.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::error::{StoreError, StoreErrorKind};
 use super::to_millisecond;
-use crate::id::ResourceId;
+use crate::label::{Label, LabelTarget};
 use crate::period::Period;
-
-/// What a label is on: a resource, and the key.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct LabelTarget {
-    /// CloudStack's name of the resource's type (`UserVm`, `Volume`, `Project`, …).
-    pub resource_type: String,
-    /// The resource.
-    pub resource: ResourceId,
-    /// The key.
-    pub key: String,
-}
-
-/// A tag of our own on a resource: it holds for a time that was written down, and is known
-/// since it was recorded. At any time a target has one value at most.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Label {
-    /// What it is on.
-    #[serde(flatten)]
-    pub target: LabelTarget,
-    /// When it holds.
-    pub valid: Period,
-    /// Its value.
-    pub value: String,
-    /// Who set it.
-    pub author: String,
-    /// When it was recorded.
-    pub recorded: DateTime<Utc>,
-}
 
 impl Label {
     /// Whether the label can be stored at all.
@@ -169,6 +141,7 @@ impl LabelChange {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::id::ResourceId;
     use proptest::prelude::*;
 
     fn at(second: i64) -> DateTime<Utc> {

@@ -7,13 +7,14 @@ use rust_decimal::Decimal;
 
 use super::entity::entities;
 use super::error::StoreError;
-use super::label::{Label, LabelChange, LabelTarget, LabelVersion};
-use super::merge::{MultisetChange, compare_multisets};
+use super::label::{LabelChange, LabelVersion};
+use super::merge::{MultisetChange, compare_multisets, keep_first_domain};
 use super::rejection::{RejectionOrigin, StagedRejections, StoredRejection};
 use super::sync::{SnapshotCounts, SyncEntry, SyncOutcome, SyncRun, UsageCounts};
 use super::{
     RecordSink, SnapshotSink, StoredRecord, SyncTransaction, UsageQuery, UsageStore, to_millisecond,
 };
+use crate::label::{Label, LabelTarget};
 use crate::metadata::Snapshot;
 use crate::period::Period;
 use crate::record::RecordKey;
@@ -128,6 +129,11 @@ impl Cloud {
                 MultisetChange::Revised => {
                     counts.revised += number;
                     counts.superseded += count(stored.len());
+                }
+            }
+            if let Some(first) = versions.first() {
+                for entry in fetched.iter_mut() {
+                    keep_first_domain(&first.record, &mut entry.record);
                 }
             }
             for old in versions.iter_mut() {

@@ -1,5 +1,7 @@
 //! Comparing what a fetch says of one record key with what is stored.
 
+use crate::record::UsageRecord;
+
 /// What a fetch means for one record key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MultisetChange {
@@ -38,6 +40,19 @@ pub fn compare_multisets<T: Ord>(stored: &[T], fetched: &[T], complete: bool) ->
     } else {
         MultisetChange::Deferred
     }
+}
+
+/// Gives a revision the domain that its key was first stored with: from 4.22 on CloudStack
+/// answers with the domain that the account is in now, wherever it was then (pull request
+/// 11589). Says whether that changed the record.
+pub fn keep_first_domain(first: &UsageRecord, revision: &mut UsageRecord) -> bool {
+    if first.owner.domain == revision.owner.domain {
+        return false;
+    }
+    revision.owner.domain.clone_from(&first.owner.domain);
+    revision.domain_name.clone_from(&first.domain_name);
+    revision.domain_path.clone_from(&first.domain_path);
+    true
 }
 
 /// Whether the sorted multiset `whole` has everything of `part`.

@@ -31,12 +31,14 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::metadata::Snapshot;
 use crate::period::Period;
 use crate::record::{RecordKey, UsageRecord};
+use crate::usage_lifetimes::UsageLifetimes;
 
+pub use crate::label::{Label, LabelTarget};
 pub use entity::{Entity, SnapshotAssembler, entities, kind_from_name, kind_name};
 pub use error::{StoreError, StoreErrorKind};
-pub use label::{Label, LabelChange, LabelTarget, LabelVersion};
+pub use label::{LabelChange, LabelVersion};
 pub use memory::MemoryStore;
-pub use merge::{MultisetChange, compare_multisets};
+pub use merge::{MultisetChange, compare_multisets, keep_first_domain};
 pub use rejection::{RejectionChanges, RejectionOrigin, StagedRejections, StoredRejection};
 pub use sync::{SnapshotCounts, SyncEntry, SyncOutcome, SyncRun, UsageCounts};
 
@@ -148,6 +150,27 @@ pub trait UsageStore {
     /// # Errors
     /// When the store cannot be read, or the sink fails.
     fn usage(&mut self, query: &UsageQuery, sink: &mut RecordSink<'_>) -> Result<(), StoreError>;
+
+    /// First and last uses in all usage that is stored (as known on that instant; none:
+    /// now), for the lifetimes of an inventory. Stores may have a faster way than reading
+    /// every record, which this does.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn lifetimes(
+        &mut self,
+        cloud: &str,
+        as_known_on: Option<DateTime<Utc>>,
+    ) -> Result<UsageLifetimes, StoreError> {
+        let mut query = UsageQuery::new(cloud, Period::always());
+        query.as_known_on = as_known_on;
+        let mut lifetimes = UsageLifetimes::default();
+        self.usage(&query, &mut |record| {
+            lifetimes.observe(&record);
+            Ok(())
+        })?;
+        Ok(lifetimes)
+    }
 
     /// All that was ever stored under one key, with the text as sent: by time recorded,
     /// then among twins as in [`usage`](Self::usage).

@@ -50,7 +50,7 @@ impl Answer {
     /// [`ErrorKind::Malformed`] when the body is empty, HTML, XML, cut off or otherwise no
     /// answer of CloudStack; the kind of the [`Refusal`] when CloudStack refused the call.
     pub fn parse(label: &str, bytes: &[u8]) -> Result<Self, Error> {
-        let text = json::strict_text(label, bytes)?;
+        let text = json::strict_text(bytes);
         let body = open(label, &text)?;
         if let Some(refusal) = refusal_in(&body) {
             return Err(refusal.into_error(label));
@@ -76,7 +76,7 @@ impl Answer {
 
     /// The refusal that a body holds, if it is one: read it whatever the HTTP status was.
     pub fn refusal(bytes: &[u8]) -> Option<Refusal> {
-        let text = json::strict_text("", bytes).ok()?;
+        let text = json::strict_text(bytes);
         refusal_in(&open("", &text).ok()?)
     }
 

@@ -79,6 +79,16 @@ fn read(text: &str) -> Option<DateTime<Utc>> {
     Some(instant.and_utc())
 }
 
+/// The offset that a date was written with, in minutes east of UTC.
+#[cfg(any(feature = "blocking", feature = "async"))]
+pub(super) fn offset_minutes(text: &str) -> Option<i32> {
+    parse_date(text).ok()?;
+    let text = decoded(text.trim());
+    let (_, time) = text.split_once(':')?;
+    let start = time.find(['Z', 'z', '+', '-'])?;
+    Some(offset(time.get(start..)?)?.local_minus_utc() / 60)
+}
+
 fn time_of_day(text: &str) -> Option<(NaiveTime, &str)> {
     let (hour, rest) = number(text, 2)?;
     let (minute, rest) = number(rest.strip_prefix(':')?, 2)?;

@@ -9,19 +9,24 @@ use crate::error::{Error, ErrorKind};
 
 /// The text of an answer with control characters inside strings escaped again, so that
 /// they survive a strict parser.
-pub(super) fn strict_text<'a>(label: &str, bytes: &'a [u8]) -> Result<Cow<'a, str>, Error> {
+///
+/// Bytes that are no UTF-8 are taken for Latin-1, as a server with such a file encoding
+/// prints names: one name must not cost the page, and other names stay other names.
+pub(super) fn strict_text(bytes: &[u8]) -> Cow<'_, str> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let text = std::str::from_utf8(bytes).map_err(|cause| {
-        Error::new(
-            ErrorKind::Malformed,
-            format!(
-                "{label}: the answer is not UTF-8 at byte {}; check what stands between this program and CloudStack",
-                cause.valid_up_to()
-            ),
-        )
-        .with_source(cause)
-    })?;
-    Ok(escape_control(text))
+    match std::str::from_utf8(bytes) {
+        Ok(text) => escape_control(text),
+        Err(_) => Cow::Owned(escape_control(&latin(bytes)).into_owned()),
+    }
+}
+
+fn latin(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len() + 16);
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        text.extend(chunk.invalid().iter().copied().map(char::from));
+    }
+    text
 }
 
 fn escape_control(text: &str) -> Cow<'_, str> {
@@ -79,7 +84,7 @@ mod tests {
     #[test]
     fn raw_control_characters_become_escapes_and_keep_their_value() {
         let raw = "{\n \"name\": \"a\tb\u{1}\", \"quoted\": \"x\\\"\u{2}y\", \"n\": 1 }";
-        let text = strict_text("page", raw.as_bytes()).unwrap();
+        let text = strict_text(raw.as_bytes());
         let value: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(value["name"], "a\tb\u{1}");
         assert_eq!(value["quoted"], "x\"\u{2}y");
@@ -88,16 +93,29 @@ mod tests {
 
     #[test]
     fn a_backslash_before_a_control_character_stays_a_backslash() {
-        let text = strict_text("page", b"{\"name\": \"a\\\tb\"}").unwrap();
+        let text = strict_text(b"{\"name\": \"a\\\tb\"}");
         let value: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(value["name"], "a\\\tb");
+    }
+
+    #[test]
+    fn bytes_of_another_encoding_cost_no_page_and_mix_no_names() {
+        let name = |bytes: &[u8]| {
+            let text = strict_text(bytes);
+            let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+            value["name"].as_str().map(str::to_owned)
+        };
+        let latin = b"{\"name\": \"B\xfcro\x01\"}";
+        assert_eq!(name(latin).as_deref(), Some("B\u{fc}ro\u{1}"));
+        let both = b"{\"name\": \"\xc3\xbc \xe4\"}";
+        assert_eq!(name(both).as_deref(), Some("\u{fc} \u{e4}"));
     }
 
     proptest! {
         #[test]
         fn strict_json_keeps_its_meaning(key in ".{0,20}", value in ".{0,40}") {
             let json = serde_json::to_string_pretty(&serde_json::json!({ key: value })).unwrap();
-            let text = strict_text("page", json.as_bytes()).unwrap();
+            let text = strict_text(json.as_bytes());
             prop_assert_eq!(
                 serde_json::from_str::<serde_json::Value>(&text).unwrap(),
                 serde_json::from_str::<serde_json::Value>(&json).unwrap()
@@ -106,7 +124,7 @@ mod tests {
 
         #[test]
         fn any_bytes_are_handled_without_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = strict_text("page", &bytes);
+            let _ = strict_text(&bytes);
         }
     }
 }

@@ -16,6 +16,6 @@ pub use entry::EntryError;
 pub use refusal::Refusal;
 pub use snapshot::{AddedPage, SnapshotBuilder};
 #[cfg(any(feature = "blocking", feature = "async"))]
-pub(crate) use usage::page_of as usage_page;
+pub(crate) use usage::{page_of as usage_page, usage_offset_minutes};
 pub use usage::{parse_usage_page, parse_usage_record};
 pub use usage_types::{UsageTypeEntry, parse_usage_types};

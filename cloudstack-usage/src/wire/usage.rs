@@ -9,6 +9,8 @@ use chrono::TimeDelta;
 use rust_decimal::Decimal;
 
 use super::answer::Answer;
+#[cfg(any(feature = "blocking", feature = "async"))]
+use super::date::offset_minutes;
 use super::date::window_end;
 use super::entry::{Entry, EntryError};
 use crate::error::Error;
@@ -60,6 +62,15 @@ pub(crate) fn page_of(answer: &Answer) -> Result<UsagePage, Error> {
         }
     }
     Ok(page)
+}
+
+/// The offset that the first record of an answer writes its dates with: before 4.20 that of
+/// the aggregation time zone.
+#[cfg(any(feature = "blocking", feature = "async"))]
+pub(crate) fn usage_offset_minutes(answer: &Answer) -> Option<i32> {
+    let entries = answer.entries(&["usagerecord"]).ok()?;
+    let entry = Entry::parse(entries.first()?).ok()?;
+    offset_minutes(&entry.text("startdate").ok()??)
 }
 
 /// Reads one usage record from its JSON object, as a page sent it or a store kept it.

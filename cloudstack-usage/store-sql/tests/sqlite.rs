@@ -289,6 +289,12 @@ proptest! {
         }
         prop_assert_eq!(all_usage(&mut sqlite), all_usage(&mut memory));
         prop_assert_eq!(all_rejections(&mut sqlite), all_rejections(&mut memory));
+        for known_on in [None, Some(day(3)), Some(day(4))] {
+            prop_assert_eq!(
+                sqlite.lifetimes(DEFAULT_CLOUD, known_on).unwrap(),
+                memory.lifetimes(DEFAULT_CLOUD, known_on).unwrap()
+            );
+        }
         for key in &keys {
             prop_assert_eq!(
                 sqlite.versions(DEFAULT_CLOUD, key).unwrap(),

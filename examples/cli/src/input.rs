@@ -4,12 +4,10 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 use clap::Args;
-use cloudstack_usage::store::{
-    DEFAULT_CLOUD, Label as StoredLabel, StoreError, StoreErrorKind, UsageQuery, UsageStore,
-};
+use cloudstack_usage::store::{DEFAULT_CLOUD, StoreError, StoreErrorKind, UsageQuery, UsageStore};
 use cloudstack_usage::{
-    Error, ErrorKind, Label, Period, Rejection, Snapshot, UsageRecord, read_metadata_folder,
-    read_usage_files,
+    Error, ErrorKind, Label, Period, Rejection, Snapshot, UsageLifetimes, UsageRecord,
+    read_metadata_folder, read_usage_files,
 };
 use cloudstack_usage_store::SqliteStore;
 
@@ -167,12 +165,27 @@ impl Input {
                 store,
                 cloud,
                 known_on,
-            } => {
-                let labels = store.labels(cloud, *known_on)?;
-                Ok(labels.into_iter().map(label).collect())
-            }
+            } => Ok(store.labels(cloud, *known_on)?),
             Self::Files { .. } => Ok(Vec::new()),
         }
+    }
+
+    /// First and last uses, wherever they lie.
+    pub(crate) fn lifetimes(&mut self) -> Result<UsageLifetimes, Failure> {
+        if let Self::Store {
+            store,
+            cloud,
+            known_on,
+        } = self
+        {
+            return Ok(store.lifetimes(cloud, *known_on)?);
+        }
+        let mut lifetimes = UsageLifetimes::default();
+        self.usage(Period::always(), &mut |record| {
+            lifetimes.observe(record);
+            Ok(())
+        })?;
+        Ok(lifetimes)
     }
 
     /// Hands over the records whose window touches `period`, one by one.
@@ -248,19 +261,6 @@ impl Input {
                 Ok(all)
             }
         }
-    }
-}
-
-/// A label as the inventory takes it.
-fn label(stored: StoredLabel) -> Label {
-    Label {
-        resource_type: stored.target.resource_type,
-        resource: stored.target.resource,
-        key: stored.target.key,
-        value: stored.value,
-        validity: stored.valid,
-        author: stored.author,
-        recorded: stored.recorded,
     }
 }
 

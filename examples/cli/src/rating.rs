@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use chrono::NaiveDate;
-use cloudstack_usage::{Inventory, InventoryBuilder, Period, TagMomentRule, UsageLifetimes};
+use cloudstack_usage::{Inventory, InventoryBuilder, Period, TagMomentRule};
 use rating_engine::{Bill, FindingKind, PriceBook, Rating, TagMoments};
 
 use crate::exit::Exit;
@@ -55,13 +55,7 @@ pub(crate) fn inventory(book: &PriceBook, input: &mut Input) -> Result<Inventory
     });
     input.snapshots(&mut |snapshot| inventory.observe(snapshot))?;
     inventory.labels(input.labels()?);
-    // first and last use count wherever they lie
-    let mut lifetimes = UsageLifetimes::default();
-    input.usage(Period::always(), &mut |record| {
-        lifetimes.observe(record);
-        Ok(())
-    })?;
-    inventory.usage(lifetimes);
+    inventory.usage(input.lifetimes()?);
     Ok(inventory.build())
 }
 

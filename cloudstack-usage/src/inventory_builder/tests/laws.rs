@@ -117,11 +117,13 @@ impl World {
     fn labels(&self, shift: TimeDelta) -> Vec<Label> {
         let ids = ["a", "b", "c", "nothing"];
         let label = |(vm, key, from, hours, recorded): &(usize, usize, i64, i64, i64)| Label {
-            resource_type: "UserVm".to_owned(),
-            resource: ResourceId::new(ids[*vm]),
-            key: KEYS[*key].to_owned(),
+            target: LabelTarget {
+                resource_type: "UserVm".to_owned(),
+                resource: ResourceId::new(ids[*vm]),
+                key: KEYS[*key].to_owned(),
+            },
             value: format!("label {recorded}"),
-            validity: Period::new(hour(*from) + shift, hour(from + hours) + shift).unwrap(),
+            valid: Period::new(hour(*from) + shift, hour(from + hours) + shift).unwrap(),
             author: String::new(),
             recorded: hour(*recorded) + shift,
         };

@@ -402,7 +402,9 @@ fn without_a_complete_list_of_events_none_is_trusted() {
 #[test]
 fn an_event_that_was_listed_before_its_time_counts_in_the_interval_of_its_time() {
     let mut syncs = cloud(&["a"], &[]);
-    syncs[0].tag_events.push(event(Create, "03 10:00", "x"));
+    for sync in &mut syncs {
+        sync.tag_events.push(event(Create, "03 10:00", "x"));
+    }
     bill(&mut syncs[1], "a", "noCPU");
     assert_eq!(began(&build(&syncs), "a"), certain("03 10:00", Event));
 }
@@ -421,4 +423,168 @@ fn the_rule_seen_asks_no_events() {
     assert_eq!(began(&inventory, "b"), certain("03 09:00", Created));
     let ended = of(&inventory, "a", "Owner")[0].2;
     assert_eq!(ended, Some(seen("04 00:00", "02 00:00")));
+}
+
+/// An event that the sync may have seen the change of, or that the sync before has.
+#[test]
+fn an_event_within_a_minute_after_a_sync_may_have_been_seen_by_it() {
+    let doubtful = seen("04 00:00", "02 00:00");
+    for (time, expected) in [
+        ("2031-05-04T00:00:59Z", doubtful),
+        ("2031-05-04T00:01:00Z", certain("03 10:00", Event)),
+    ] {
+        // a delete event that explains nothing seen: nothing can be eliminated
+        let mut syncs = cloud(&["a"], &[(Create, "03 10:00"), (Delete, "03 12:00")]);
+        let mut near = event(Create, "04 00:00", "near");
+        near.at = time.parse().unwrap();
+        syncs[1].tag_events.push(near);
+        bill(&mut syncs[1], "a", "noCPU");
+        assert_eq!(began(&build(&syncs), "a"), expected, "{time}");
+    }
+
+    // what looks like two events for two changes may be one for both
+    for (time, expected) in [
+        ("02 00:00", doubtful),
+        ("02 00:01", certain("02 00:01", Event)),
+    ] {
+        let mut syncs = eliminable_at("02 00:01", &[]);
+        if time == "02 00:00" {
+            let soon = "2031-05-02T00:00:30Z".parse().unwrap();
+            syncs[1].tag_events[0].at = soon;
+        }
+        assert_eq!(began(&build(&syncs), "a"), expected, "{time}");
+    }
+}
+
+#[test]
+fn what_is_older_than_the_events_kept_is_not_placed_by_a_younger_one() {
+    // a list says nothing of events that were purged before it was read
+    for (day, expected) in [
+        ("16 00:00", certain("10 00:00", Event)),
+        ("16 08:01", certain("01 08:00", Created)),
+    ] {
+        let mut first = sync(day);
+        first.vms.push(vm("a", "01 08:00"));
+        bill(&mut first, "a", "noCPU");
+        first.tag_events.push(event(Create, "10 00:00", "1"));
+        assert_eq!(began(&build(&[first]), "a"), expected, "{day}");
+    }
+    // nor does one of what lies between two syncs further apart
+    for (day, expected) in [
+        ("17 00:00", certain("10 00:00", Event)),
+        ("17 00:01", seen("17 00:01", "02 00:00")),
+    ] {
+        let mut syncs = ["02 00:00", day].map(sync);
+        for sync in &mut syncs {
+            sync.vms.push(vm("a", "01 08:00"));
+        }
+        bill(&mut syncs[1], "a", "noCPU");
+        syncs[1].tag_events.push(event(Create, "10 00:00", "1"));
+        assert_eq!(began(&build(&syncs), "a"), expected, "{day}");
+    }
+}
+
+#[test]
+fn an_event_that_vanished_early_tells_that_events_are_kept_for_less_long() {
+    let mut syncs = ["02 00:00", "05 00:00"].map(sync);
+    for sync in &mut syncs {
+        sync.vms.push(vm("a", "01 08:00"));
+    }
+    bill(&mut syncs[1], "a", "noCPU");
+    syncs[1].tag_events.push(event(Create, "04 00:00", "1"));
+    assert_eq!(began(&build(&syncs), "a"), certain("04 00:00", Event));
+    syncs[0].tag_events.push(event(Delete, "01 20:00", "0"));
+    assert_eq!(
+        began(&build(&syncs), "a"),
+        seen("05 00:00", "02 00:00"),
+        "gone after four days: others may be, too"
+    );
+    // a list that reaches back to the sync before lacks nothing
+    syncs[1].tag_events.push(event(Delete, "02 00:00", "2"));
+    assert_eq!(began(&build(&syncs), "a"), certain("04 00:00", Event));
+}
+
+#[test]
+fn a_change_without_an_event_makes_the_events_of_its_time_doubtful() {
+    let doubtful = seen("04 00:00", "02 00:00");
+    // a tag that went while its VM stayed, and no event of it: the role does not see all
+    let mut syncs = cloud(&["a", "b"], &[(Create, "03 10:00")]);
+    bill(&mut syncs[1], "a", "noCPU");
+    bill(&mut syncs[0], "b", "noCPU");
+    let inventory = build(&syncs);
+    assert_eq!(began(&inventory, "a"), doubtful);
+    assert_eq!(of(&inventory, "b", "Billing")[0].2, Some(doubtful));
+    // it went with its VM, or the VM came with it: that needs no event
+    syncs[1].vms.retain(|vm| vm.id != VmId::new("b"));
+    assert_eq!(began(&build(&syncs), "a"), certain("03 10:00", Event));
+    let mut syncs = cloud(&["a"], &[(Create, "03 10:00")]);
+    bill(&mut syncs[1], "a", "noCPU");
+    add(&mut syncs, "c", "03 12:00");
+    bill(&mut syncs[1], "c", "noCPU");
+    assert_eq!(began(&build(&syncs), "a"), certain("03 10:00", Event));
+    // what lies in another interval is not touched
+    let mut syncs = cloud(&["a", "b"], &[(Create, "03 10:00")]);
+    bill(&mut syncs[1], "a", "noCPU");
+    let mut later = sync("05 00:00");
+    later.vms = syncs[1].vms.clone();
+    later.tags = syncs[1].tags.clone();
+    later.tag_events = syncs[1].tag_events.clone();
+    bill(&mut later, "b", "noCPU");
+    let [first, second] = syncs;
+    let inventory = build(&[first, second, later]);
+    assert_eq!(began(&inventory, "a"), certain("03 10:00", Event));
+    assert_eq!(began(&inventory, "b"), seen("05 00:00", "04 00:00"));
+}
+
+#[test]
+fn one_call_places_all_that_it_tagged() {
+    let mut syncs = cloud(&["a", "b"], &[(Create, "03 10:00")]);
+    bill(&mut syncs[1], "a", "noCPU");
+    bill(&mut syncs[1], "b", "noRAM");
+    let inventory = build(&syncs);
+    for id in ["a", "b"] {
+        assert_eq!(began(&inventory, id), certain("03 10:00", Event));
+    }
+}
+
+/// Nobody sees that a tag was away for a while; its two events are candidates for others.
+#[test]
+fn a_tag_taken_away_and_set_again_makes_others_doubtful_and_keeps_its_span() {
+    let events = [
+        (Delete, "02 10:00"),
+        (Create, "02 12:00"),
+        (Create, "03 10:00"),
+    ];
+    let mut syncs = cloud(&["a", "b"], &events);
+    for sync in &mut syncs {
+        bill(sync, "a", "noCPU");
+    }
+    bill(&mut syncs[1], "b", "noCPU");
+    let inventory = build(&syncs);
+    assert_eq!(of(&inventory, "a", "Billing").len(), 1);
+    assert_eq!(began(&inventory, "b"), seen("04 00:00", "02 00:00"));
+    // in the same second there is one time only
+    let mut syncs = cloud(&["a", "b"], &[(Create, "03 10:00"), (Create, "03 10:00")]);
+    for sync in &mut syncs {
+        bill(sync, "a", "noCPU");
+    }
+    bill(&mut syncs[1], "b", "noCPU");
+    assert_eq!(began(&build(&syncs), "b"), certain("03 10:00", Event));
+}
+
+#[test]
+fn a_sync_that_could_not_list_tags_parts_no_interval() {
+    let mut syncs = ["02 00:00", "03 00:00", "04 00:00"].map(sync);
+    for sync in &mut syncs {
+        sync.vms.push(vm("a", "01 08:00"));
+    }
+    syncs[1].complete.remove(&Kind::Tag);
+    for sync in &mut syncs {
+        sync.tags.push(tag("LoadBalancer", "x", "Owner", "y"));
+    }
+    bill(&mut syncs[2], "a", "noCPU");
+    syncs[2].tag_events.push(event(Create, "02 10:00", "1"));
+    assert_eq!(began(&build(&syncs), "a"), certain("02 10:00", Event));
+    syncs[2].tag_events.push(event(Create, "03 10:00", "2"));
+    assert_eq!(began(&build(&syncs), "a"), seen("04 00:00", "02 00:00"));
 }

@@ -19,7 +19,7 @@ use cloudstack_usage::store::{
     Label, LabelTarget, LabelVersion, RecordSink, SnapshotSink, StoreError, StoredRecord,
     StoredRejection, SyncEntry, SyncRun, SyncTransaction, UsageQuery, UsageStore,
 };
-use cloudstack_usage::{Period, RecordKey};
+use cloudstack_usage::{Period, RecordKey, UsageLifetimes};
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 use failure::Failure;
@@ -168,6 +168,14 @@ impl UsageStore for SqliteStore {
         read::usage(self, query, sink)
     }
 
+    fn lifetimes(
+        &mut self,
+        cloud: &str,
+        as_known_on: Option<DateTime<Utc>>,
+    ) -> Result<UsageLifetimes, StoreError> {
+        read::lifetimes(self, cloud, as_known_on)
+    }
+
     fn versions(&mut self, cloud: &str, key: &RecordKey) -> Result<Vec<StoredRecord>, StoreError> {
         read::versions(self, cloud, key)
     }
@@ -258,6 +266,40 @@ mod tests {
         transaction.put_usage(&page).unwrap();
         let entry = transaction.commit(&SyncOutcome::complete()).unwrap();
         assert_eq!(entry.usage.new, 500);
+    }
+
+    #[test]
+    fn a_database_that_another_program_writes_to_is_busy_and_nothing_is_stored() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("usage.sqlite");
+        let mut store = SqliteStore::open(&path).unwrap();
+        store.connection.busy_timeout(Duration::ZERO).unwrap();
+        let other = Connection::open(&path).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let now = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
+        let run = SyncRun::new(DEFAULT_CLOUD, now).with_range(Period::always());
+        let page = UsagePage {
+            records: vec![usage_record("a", (0, 1), "1")],
+            rejections: Vec::new(),
+        };
+        let mut transaction = store.begin_sync(&run).unwrap();
+        transaction.put_usage(&page).unwrap();
+        let error = transaction.commit(&SyncOutcome::complete()).unwrap_err();
+        assert_eq!(
+            (error.kind(), error.slug()),
+            (StoreErrorKind::Busy, "store_busy")
+        );
+        assert!(error.is_retryable() && error.to_string().contains("try again"));
+        assert!(store.clouds().unwrap().is_empty());
+        other.execute_batch("ROLLBACK").unwrap();
+        let mut transaction = store.begin_sync(&run).unwrap();
+        transaction.put_usage(&page).unwrap();
+        assert!(
+            transaction
+                .commit(&SyncOutcome::complete())
+                .unwrap()
+                .changed()
+        );
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Reading usage and syncs.
 
 use chrono::{DateTime, Utc};
-use cloudstack_usage::RecordKey;
 use cloudstack_usage::store::{RecordSink, StoreError, StoredRecord, SyncEntry, UsageQuery};
+use cloudstack_usage::{RecordKey, UsageLifetimes};
 use rusqlite::params;
 
 use super::SqliteStore;
@@ -92,6 +92,63 @@ pub(super) fn usage(
         sink(parse_record(json, &store.failure)?)?;
     }
     Ok(())
+}
+
+/// The records of the two first and the two last windows of each VM, volume and address,
+/// which is all that [`UsageLifetimes`] keep. Less than half a second (1/7200 h) is no use:
+/// CloudStack's hours are taken to the nearest second.
+const LIFETIMES: &str = "
+WITH used AS (
+    SELECT id, usage_type, CASE WHEN usage_type = 2 THEN coalesce(vm, resource) ELSE resource END AS thing,
+           window_start, window_end
+    FROM csb_usage
+    WHERE cloud = ?1 AND usage_type IN (2, 3, 6) AND (usage_type <> 6 OR vm IS NULL)
+      AND CAST(raw_usage AS REAL) * 7200 >= 1 {known}
+), ranked AS (
+    SELECT id,
+           dense_rank() OVER (PARTITION BY usage_type, thing ORDER BY window_start, window_end) AS first,
+           dense_rank() OVER (PARTITION BY usage_type, thing ORDER BY window_start DESC, window_end DESC) AS last
+    FROM used WHERE thing IS NOT NULL
+)
+SELECT record FROM ranked JOIN csb_usage USING (id) WHERE first <= 2 OR last <= 2";
+
+pub(super) fn lifetimes(
+    store: &SqliteStore,
+    cloud: &str,
+    as_known_on: Option<DateTime<Utc>>,
+) -> Result<UsageLifetimes, StoreError> {
+    let mut lifetimes = UsageLifetimes::default();
+    let Some(cloud) = store.cloud_id(cloud)? else {
+        return Ok(lifetimes);
+    };
+    let failed = store.failure.of("csb_usage");
+    let (known, mut values) = match as_known_on {
+        Some(at) => (KNOWN_ON.replace("?4", "?2"), vec![cloud, millis(at)]),
+        None => (KNOWN_NOW.to_owned(), vec![cloud]),
+    };
+    let mut statement = store
+        .connection
+        .prepare(&LIFETIMES.replace("{known}", &known))
+        .map_err(&failed)?;
+    let mut rows = statement
+        .query(rusqlite::params_from_iter(&values))
+        .map_err(&failed)?;
+    while let Some(row) = rows.next().map_err(&failed)? {
+        let json: String = row.get(0).map_err(&failed)?;
+        lifetimes.observe(&parse_record(&json, &store.failure)?);
+    }
+    let newest: Option<i64> = store
+        .connection
+        .query_row(
+            &format!("SELECT max(window_end) FROM csb_usage WHERE cloud = ?1 {known}"),
+            rusqlite::params_from_iter(values.drain(..)),
+            |row| row.get(0),
+        )
+        .map_err(&failed)?;
+    if let Some(newest) = newest {
+        lifetimes.read_until(instant(newest, "csb_usage", &store.failure)?);
+    }
+    Ok(lifetimes)
 }
 
 pub(super) fn versions(

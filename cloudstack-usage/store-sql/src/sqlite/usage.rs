@@ -3,7 +3,9 @@
 //! The temporary table lies outside the database file, so that fetching for minutes locks
 //! nobody out, and a process that is killed leaves nothing of the fetch behind.
 
-use cloudstack_usage::store::{MultisetChange, StoreError, UsageCounts, compare_multisets};
+use cloudstack_usage::store::{
+    MultisetChange, StoreError, UsageCounts, compare_multisets, keep_first_domain,
+};
 use cloudstack_usage::{ParsedRecord, UsageRecord};
 use rusqlite::{Connection, params};
 use rust_decimal::Decimal;
@@ -193,6 +195,7 @@ impl Merger<'_> {
             MultisetChange::Revised => {
                 counts.revised += number;
                 counts.superseded += count(stored.len());
+                self.keep_first_domain(&staged.key)?;
                 self.close(&staged.key)?;
                 self.adopt(staged, revision + 1)?;
             }
@@ -217,6 +220,40 @@ impl Merger<'_> {
         }
         stored.sort_unstable();
         Ok((revision, stored))
+    }
+
+    /// Gives what is staged of a key the domain that the key was first stored with.
+    fn keep_first_domain(&self, key: &[u8; 16]) -> Result<(), StoreError> {
+        let failed = self.failure.of("csb_usage");
+        let first: String = self
+            .connection
+            .prepare_cached(
+                "SELECT record FROM csb_usage WHERE cloud = ? AND record_key = ?
+                 ORDER BY revision, copy LIMIT 1",
+            )
+            .and_then(|mut first| first.query_row(params![self.cloud, key], |row| row.get(0)))
+            .map_err(&failed)?;
+        let first = parse_record(&first, self.failure)?;
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT id, record FROM temp.csb_stage WHERE record_key = ?")
+            .map_err(&failed)?;
+        let staged: Vec<(i64, String)> = statement
+            .query_map([key], |row| Ok((row.get(0)?, row.get(1)?)))
+            .and_then(Iterator::collect)
+            .map_err(&failed)?;
+        for (id, json) in staged {
+            let mut record = parse_record(&json, self.failure)?;
+            if keep_first_domain(&first, &mut record) {
+                let json = serde_json::to_string(&record)
+                    .map_err(|error| self.failure.corrupt(STAGE, error))?;
+                self.execute(
+                    "UPDATE temp.csb_stage SET domain = ?, record = ? WHERE id = ?",
+                    params![record.owner.domain.to_string(), json, id],
+                )?;
+            }
+        }
+        Ok(())
     }
 
     fn close(&self, key: &[u8; 16]) -> Result<(), StoreError> {

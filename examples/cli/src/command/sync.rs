@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use chrono::{DateTime, NaiveTime, Utc};
+use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
 use clap::Args;
 use cloudstack_usage::store::{SyncRun, UsageStore as _};
 use cloudstack_usage::{BlockingClient, ClientOptions, Credentials, HttpMethod};
@@ -44,6 +44,10 @@ pub(crate) struct FetchArgs {
     /// How often a request is sent at most, where CloudStack is busy or not ready.
     #[arg(long, value_name = "NUMBER", default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..))]
     attempts: u32,
+    /// The longest usage window in hours: a day, unless CloudStack's setting
+    /// usage.stats.job.aggregation.range is larger.
+    #[arg(long, value_name = "HOURS", default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=8784))]
+    longest_window: u32,
 }
 
 impl Default for FetchArgs {
@@ -51,6 +55,7 @@ impl Default for FetchArgs {
         Self {
             page_size: 500,
             attempts: 6,
+            longest_window: 24,
         }
     }
 }
@@ -60,6 +65,7 @@ impl SyncArgs {
         let connection = self.connection.resolve()?;
         let mut options = SyncOptions::new(self.as_of.unwrap_or_else(Utc::now))
             .cloud(self.database.cloud.as_str());
+        options.margin = TimeDelta::hours(i64::from(self.fetching.longest_window));
         if let Some(from) = self.from {
             let from = match from {
                 Date::Instant(instant) => instant,
@@ -90,6 +96,9 @@ pub(crate) fn run_sync(
     options: &SyncOptions,
 ) -> Result<SyncReport, Failure> {
     let mut client = client(connection, fetching)?;
+    let notices = client
+        .detect_dialect(options.now)
+        .map_err(|error| Failure::from(error).at_endpoint(&connection.endpoint))?;
     let is_new = !database.exists();
     let mut store = SqliteStore::open(database).inspect_err(|_| {
         if is_new {
@@ -104,7 +113,10 @@ pub(crate) fn run_sync(
     if synced.is_err() && is_new {
         remove_if_empty(&mut store, database, options);
     }
-    synced.map_err(|error| Failure::from(error).at_endpoint(&connection.endpoint))
+    let mut report =
+        synced.map_err(|error| Failure::from(error).at_endpoint(&connection.endpoint))?;
+    report.notices.splice(..0, notices);
+    Ok(report)
 }
 
 fn client(connection: &Connection, fetching: &FetchArgs) -> Result<BlockingClient, Failure> {
@@ -116,6 +128,8 @@ fn client(connection: &Connection, fetching: &FetchArgs) -> Result<BlockingClien
         },
         page_size: fetching.page_size,
         max_attempts: fetching.attempts,
+        // an hour more: the first window after an outage may be a little longer
+        usage_margin: Duration::from_secs((u64::from(fetching.longest_window) + 1) * 3600),
         timeout: Duration::from_secs(connection.timeout_seconds),
         ..ClientOptions::default()
     };

@@ -32,7 +32,10 @@ fn left(folder: &Path) -> Vec<String> {
 
 #[test]
 fn what_is_no_answer_of_cloudstack_stores_nothing() {
-    for (fault, word) in [(Fault::HtmlPage, "HTML"), (Fault::Truncated, "listDomains")] {
+    for (fault, word) in [
+        (Fault::HtmlPage, "HTML"),
+        (Fault::Truncated, "listCapabilities"),
+    ] {
         let folder = tempfile::tempdir().unwrap();
         let server = server(Options {
             always: Some(fault),

@@ -96,6 +96,21 @@ fn a_call_that_the_role_may_not_make_is_named_and_done_without() {
 }
 
 #[test]
+fn a_server_that_does_not_tell_its_version_is_named_and_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = server(Options::default().deny("listCapabilities"));
+    let mut command = sync(folder.path(), &server, &last_sync());
+    let out = good(command.args(["--longest-window", "168"]));
+    assert!(out.contains("note: listCapabilities"), "{out}");
+    assert!(!out.contains(" 0 new"), "{out}");
+    // once, before everything else
+    let requests = server.requests();
+    let asked = |command: &str| requests.iter().filter(|r| r.command == command).count();
+    assert_eq!(requests[0].command, "listCapabilities");
+    assert_eq!(asked("listCapabilities"), 1);
+}
+
+#[test]
 fn one_malformed_record_is_rejected_with_its_position_and_the_rest_is_written() {
     let mut recording = daily();
     let position = recording.usage().len() / 2;
