@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
-use cloudstack_usage::{DomainId, Inventory, Period};
+use cloudstack_usage::{DomainId, Holder, Inventory, Period};
 
-use super::scope::{self, CompiledScope};
+use super::scope::{self, ByScope, CompiledScope, Position};
+use super::subject::Subject;
 use crate::book::model::{MonthProfile, Per, Price, PriceBook, Scope, Target};
 use crate::calendar;
 use crate::error::{RatingError, RatingErrorKind};
@@ -25,12 +26,22 @@ pub(crate) struct Plan<'a> {
     pub(crate) months: Vec<Month>,
     pub(crate) price_scopes: Vec<CompiledScope>,
     pub(crate) discount_scopes: Vec<CompiledScope>,
-    by_target: BTreeMap<&'a Target, Vec<usize>>,
+    by_target: BTreeMap<&'a Target, TargetPrices>,
+    /// Discounts by scope, by their place in the book.
+    pub(crate) discounts: ByScope<usize>,
     own_statements: BTreeSet<DomainId>,
-    /// Bounds of everything in the book that lie within the period, and the months'.
-    bounds: Vec<i64>,
+    /// Bounds of everything in the book that lie within the period, and the months', by
+    /// whom they can concern.
+    bounds: ByScope<i64>,
     /// Scopes of the book that nobody has: (rule, scope).
     pub(crate) unknown_scopes: Vec<(String, String)>,
+}
+
+/// The prices of one thing, by their place in the book.
+#[derive(Debug, Default)]
+struct TargetPrices {
+    all: Vec<usize>,
+    by_scope: ByScope<usize>,
 }
 
 /// A century of months: longer periods are a slip of the pen.
@@ -81,11 +92,17 @@ impl<'a> Plan<'a> {
                 }
             }
         }
-        let mut by_target: BTreeMap<&Target, Vec<usize>> = BTreeMap::new();
-        for (index, price) in book.prices.iter().enumerate() {
-            by_target.entry(&price.target).or_default().push(index);
+        let mut by_target: BTreeMap<&Target, TargetPrices> = BTreeMap::new();
+        for (index, (price, scope)) in book.prices.iter().zip(&price_scopes).enumerate() {
+            let prices = by_target.entry(&price.target).or_default();
+            prices.all.push(index);
+            prices.by_scope.add(scope, index);
         }
-        let bounds = bounds(book, period, &months);
+        let mut discounts = ByScope::default();
+        for (index, scope) in discount_scopes.iter().enumerate() {
+            discounts.add(scope, index);
+        }
+        let bounds = bounds(book, period, &months, &price_scopes, &discount_scopes);
         Ok(Self {
             book,
             inventory,
@@ -94,6 +111,7 @@ impl<'a> Plan<'a> {
             price_scopes,
             discount_scopes,
             by_target,
+            discounts,
             own_statements,
             bounds,
             unknown_scopes,
@@ -108,16 +126,42 @@ impl<'a> Plan<'a> {
         let indices = self
             .by_target
             .get(target)
-            .map(Vec::as_slice)
+            .map(|prices| prices.all.as_slice())
             .unwrap_or_default();
         indices
             .iter()
             .filter_map(|&index| Some((index, self.book.prices.get(index)?)))
     }
 
-    /// The bounds of the book and the calendar within the period, in order.
-    pub(crate) fn bounds(&self) -> &[i64] {
-        &self.bounds
+    /// The prices of a target whose scope holds `position`.
+    pub(crate) fn prices_at<'s>(
+        &'s self,
+        target: &Target,
+        position: &'s Position<'s>,
+    ) -> impl Iterator<Item = (usize, &'a Price)> + 's {
+        let prices = self.by_target.get(target);
+        prices
+            .into_iter()
+            .flat_map(|prices| prices.by_scope.at(position))
+            .filter_map(|index| Some((index, self.book.prices.get(index)?)))
+    }
+
+    /// The bounds of the calendar and of what can concern `subject` in the book, within the
+    /// period.
+    pub(crate) fn bounds_of(&self, subject: &Subject<'_>) -> Vec<i64> {
+        let mut domains: Vec<DomainId> = Vec::new();
+        for domain in subject.domains() {
+            if !domains.contains(domain) {
+                domains.extend(self.inventory.ancestry(domain));
+            }
+        }
+        let project = match &subject.stream.key.holder {
+            Holder::Project(id) => Some(id),
+            _ => None,
+        };
+        let vms = subject.vms();
+        let volume = subject.volume.as_ref();
+        self.bounds.of(&domains, project, vms, volume).collect()
     }
 
     /// The month of an instant within the period.
@@ -174,24 +218,35 @@ impl<'a> Plan<'a> {
 }
 
 /// Every bound of the book's rows within the period, with the months' and the period's own.
-fn bounds(book: &PriceBook, period: Period, months: &[Month]) -> Vec<i64> {
-    let validities = book
-        .prices
-        .iter()
-        .map(|price| price.validity)
-        .chain(book.discounts.iter().map(|discount| discount.validity))
-        .chain(book.exemptions.iter().map(|exemption| exemption.validity))
+fn bounds(
+    book: &PriceBook,
+    period: Period,
+    months: &[Month],
+    price_scopes: &[CompiledScope],
+    discount_scopes: &[CompiledScope],
+) -> ByScope<i64> {
+    let everybody = &CompiledScope::Book;
+    let prices = book.prices.iter().map(|price| price.validity);
+    let discounts = book.discounts.iter().map(|discount| discount.validity);
+    let exemptions = book.exemptions.iter().map(|exemption| exemption.validity);
+    let cells = book.packages.iter().flat_map(|package| &package.services);
+    let cells = cells.map(|cell| cell.validity);
+    let calendar = months.iter().map(|month| month.period).chain([period]);
+    let validities = (price_scopes.iter().zip(prices))
+        .chain(discount_scopes.iter().zip(discounts))
         .chain(
-            book.packages
-                .iter()
-                .flat_map(|package| package.services.iter().map(|cell| cell.validity)),
-        )
-        .chain(months.iter().map(|month| month.period));
-    let inside: BTreeSet<i64> = validities
-        .flat_map(|validity| [validity.start(), validity.end()])
-        .filter(|instant| period.contains(*instant))
-        .chain([period.start(), period.end()])
-        .map(|instant| instant.timestamp_millis())
-        .collect();
-    inside.into_iter().collect()
+            exemptions
+                .chain(cells)
+                .chain(calendar)
+                .map(|validity| (everybody, validity)),
+        );
+    let mut bounds = ByScope::default();
+    for (scope, validity) in validities {
+        for instant in [validity.start(), validity.end()] {
+            if period.contains(instant) || instant == period.end() {
+                bounds.add(scope, instant.timestamp_millis());
+            }
+        }
+    }
+    bounds
 }

@@ -23,7 +23,7 @@ impl<'a> Plan<'a> {
         position: &Position<'_>,
         instant: DateTime<Utc>,
     ) -> Option<usize> {
-        self.prices_of(target)
+        self.prices_at(target, position)
             .filter(|(_, price)| self.basis_fits(price, basis) && price.validity.contains(instant))
             .filter_map(|(index, price)| {
                 let nearness = self.price_scopes.get(index)?.nearness(position)?;

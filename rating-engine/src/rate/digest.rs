@@ -111,7 +111,8 @@ impl Fields {
         let raw = run.first.raw.normalize();
         self.bytes.extend_from_slice(&run.first.start.to_le_bytes());
         self.bytes.extend_from_slice(&run.first.end.to_le_bytes());
-        self.bytes.extend_from_slice(&run.first.amount.to_le_bytes());
+        self.bytes
+            .extend_from_slice(&run.first.amount.to_le_bytes());
         self.bytes.extend_from_slice(&raw.serialize());
         self.number(u64::from(run.windows));
     }
