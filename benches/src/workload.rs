@@ -480,10 +480,11 @@ impl World {
         if matches!(stream.usage_type, 4 | 5) {
             return Some(number >> (25 + number % 12));
         }
-        if cuts.range(start + 1..end).next().is_some() {
-            return u64::try_from(DAY).ok();
-        }
         let lived = u64::try_from(until - from).ok()?;
+        if cuts.range(start + 1..end).next().is_some() {
+            // a whole window, or none where the resource was not there all the time
+            return (until - from == DAY).then_some(lived);
+        }
         // one running day in seventeen is not a full one
         let stopped = stream.usage_type == 1 && number.is_multiple_of(17);
         Some(if stopped {

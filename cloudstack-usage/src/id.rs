@@ -59,19 +59,34 @@ fn parse_uuid(text: &str) -> Option<u128> {
     if text.len() != 36 {
         return None;
     }
-    let mut bits: u128 = 0;
+    let (mut bits, mut wrong): (u128, u8) = (0, 0);
     for (index, byte) in text.bytes().enumerate() {
-        let digit = match (index, byte) {
-            (8 | 13 | 18 | 23, b'-') => continue,
-            (8 | 13 | 18 | 23, _) => return None,
-            (_, b'0'..=b'9') => byte - b'0',
-            (_, b'a'..=b'f') => byte - b'a' + 10,
-            _ => return None,
-        };
-        bits = (bits << 4) | u128::from(digit);
+        if matches!(index, 8 | 13 | 18 | 23) {
+            wrong |= byte ^ b'-';
+        } else {
+            let digit = DIGITS[usize::from(byte)];
+            wrong |= digit & 0xf0;
+            bits = (bits << 4) | u128::from(digit);
+        }
     }
-    Some(bits)
+    (wrong == 0).then_some(bits)
 }
+
+/// The value of each lower-case hexadecimal digit, 0xff for every other byte.
+const DIGITS: [u8; 256] = {
+    let mut digits = [0xff; 256];
+    let mut value: u8 = 0;
+    while value < 16 {
+        let byte = if value < 10 {
+            b'0' + value
+        } else {
+            b'a' + value - 10
+        };
+        digits[byte as usize] = value;
+        value += 1;
+    }
+    digits
+};
 
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {$(
