@@ -44,10 +44,12 @@ fn uuid_text(bits: u128) -> [u8; 36] {
         .enumerate()
         .filter(|(place, _)| !matches!(place, 8 | 13 | 18 | 23))
         .map(|(_, digit)| digit);
-    for (digit, shift) in digits.zip((0..128).step_by(4).rev()) {
-        *digit = match (bits >> shift) as u8 & 0xf {
-            value @ 0..=9 => b'0' + value,
-            value => b'a' + value - 10,
+    let values = bits.to_be_bytes().into_iter();
+    let values = values.flat_map(|byte| [byte >> 4, byte & 0xf]);
+    for (digit, value) in digits.zip(values) {
+        *digit = match value {
+            0..=9 => b'0' + value,
+            _ => b'a' + value - 10,
         };
     }
     text

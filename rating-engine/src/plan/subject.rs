@@ -123,7 +123,7 @@ impl<'a> Subject<'a> {
             Holder::Account(id) => self.inventory.accounts.get(id).map(|entry| &entry.domain),
             Holder::Unknown => None,
         };
-        let spans = history.into_iter().flat_map(|history| history.spans());
+        let spans = history.map(History::spans).unwrap_or_default().iter();
         [&self.stream.key.domain]
             .into_iter()
             .chain(spans.map(|span| &span.value))

@@ -296,7 +296,7 @@ struct Place {
 pub(crate) struct Streams {
     // looked up only, never walked: the order of a hash table decides nothing
     places: HashTable<Place>,
-    streams: Vec<Stream>,
+    all: Vec<Stream>,
     /// After a record of a stream, which stream the next record belonged to. Usage comes
     /// in nearly the same order in every window, so this is right most of the time.
     followers: Vec<usize>,
@@ -313,7 +313,7 @@ impl Streams {
             raw: record.raw_usage,
         };
         let index = self.find(record);
-        if let Some(stream) = self.streams.get_mut(index) {
+        if let Some(stream) = self.all.get_mut(index) {
             append(&mut stream.runs, entry);
             stream.shown.update(record);
         }
@@ -322,20 +322,17 @@ impl Streams {
     /// The place of the record's stream, which is made where there is none.
     fn find(&mut self, record: &UsageRecord) -> usize {
         let is_of = |index: usize| {
-            let stream = self.streams.get(index);
+            let stream = self.all.get(index);
             stream.is_some_and(|stream| stream.key.is_of(record))
         };
         let expected = self.followers.get(self.last).copied();
-        let index = match expected.filter(|&index| is_of(index)) {
-            Some(index) => index,
-            None => {
-                let hash = hash(record);
-                let known = self.places.find(hash, |place| is_of(place.index));
-                known
-                    .map(|place| place.index)
-                    .unwrap_or_else(|| self.add(hash, record))
-            }
-        };
+        let expected = expected.filter(|&index| is_of(index));
+        let index = expected.unwrap_or_else(|| {
+            let hash = hash(record);
+            let known = self.places.find(hash, |place| is_of(place.index));
+            let known = known.map(|place| place.index);
+            known.unwrap_or_else(|| self.add(hash, record))
+        });
         if let Some(follower) = self.followers.get_mut(self.last) {
             *follower = index;
         }
@@ -344,11 +341,11 @@ impl Streams {
     }
 
     fn add(&mut self, hash: u64, record: &UsageRecord) -> usize {
-        let index = self.streams.len();
+        let index = self.all.len();
         self.places
             .insert_unique(hash, Place { hash, index }, |place| place.hash);
         self.followers.push(index + 1);
-        self.streams.push(Stream {
+        self.all.push(Stream {
             key: StreamKey::of(record),
             shown: Shown::of(record),
             runs: Vec::new(),
@@ -359,10 +356,10 @@ impl Streams {
 
     /// The streams in the order of their keys, each with its runs in order of time.
     pub(crate) fn into_sorted(self) -> Vec<Stream> {
-        let mut order: Vec<usize> = (0..self.streams.len()).collect();
+        let mut order: Vec<usize> = (0..self.all.len()).collect();
         // streams are large: their places are sorted, and each is moved once
-        order.sort_unstable_by_key(|&index| self.streams.get(index).map(|stream| &stream.key));
-        let mut unsorted: Vec<Option<Stream>> = self.streams.into_iter().map(Some).collect();
+        order.sort_unstable_by_key(|&index| self.all.get(index).map(|stream| &stream.key));
+        let mut unsorted: Vec<Option<Stream>> = self.all.into_iter().map(Some).collect();
         let sorted = order
             .into_iter()
             .filter_map(|index| unsorted.get_mut(index)?.take());
