@@ -327,12 +327,14 @@ impl Streams {
         };
         let expected = self.followers.get(self.last).copied();
         let expected = expected.filter(|&index| is_of(index));
-        let index = expected.unwrap_or_else(|| {
+        let index = if let Some(index) = expected {
+            index
+        } else {
             let hash = hash(record);
             let known = self.places.find(hash, |place| is_of(place.index));
             let known = known.map(|place| place.index);
             known.unwrap_or_else(|| self.add(hash, record))
-        });
+        };
         if let Some(follower) = self.followers.get_mut(self.last) {
             *follower = index;
         }
