@@ -2,6 +2,7 @@
 .DEFAULT_GOAL := help
 CARGO ?= cargo
 PYTHON ?= python3
+TARGET = $(or $(CARGO_TARGET_DIR),target)
 export PYTHON
 TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 BUILT := $(TARGET)/debug
@@ -34,7 +35,8 @@ lint: ## formatting, clippy, purity of the engine, documentation
 	RUSTDOCFLAGS="--deny warnings" $(CARGO) doc --locked --workspace --exclude cloudstack-billing-py --no-deps
 
 bench: ## measure, and write the ratios to benches/RESULTS.md
-	$(CARGO) run --locked --release --package billing-benches
+	$(CARGO) build --locked --release --package billing-benches
+	$(PYTHON) benches/run.py $(TARGET)/release/billing-benches $(TARGET)/bench $(RECORDS) $(ROUNDS)
 
 clean: ## remove what was built
 	$(CARGO) clean

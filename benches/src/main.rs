@@ -1,198 +1,36 @@
-//! Measures parsing and rating of a generated month, in order and shuffled, interleaved in
-//! one run, and writes the ratios to `benches/RESULTS.md`.
+//! Workloads and measurements. `run.py` calls this program and peers in turn.
 //!
-//! `billing-benches [RECORDS] [ROUNDS]`
+//! - `billing-benches generate FOLDER RECORDS`: a month of usage, its rules and inventory
+//! - `billing-benches rate FOLDER USAGE RESULT`: rates a usage file of the folder by the row
+//!   path, and writes cents per domain, project, resource and component
+//! - `billing-benches parse RECORDS ROUNDS`: parsing of response pages beside rating
 #![expect(
     clippy::print_stdout,
     reason = "a program that prints its measurements"
 )]
 
-mod generate;
+mod files;
+mod pages;
+mod parsing;
+mod rows;
+mod workload;
 
 use std::error::Error;
-use std::time::{Duration, Instant};
+use std::path::Path;
 
-use chrono::TimeDelta;
-use cloudstack_usage::{InventoryBuilder, Period, UsageLifetimes, UsageRecord, parse_usage_page};
-use rating_engine::{Bill, PriceBook, Rating};
+/// Anything that ends the program.
+pub(crate) type Failure = Box<dyn Error>;
 
-const BOOK: &str = r#"
-schema = 1
-name = "Bench"
-currency = "EUR"
-zone = "Europe/Berlin"
-compute = "running"
-
-[[price]]
-id = "cpu"
-meter = "cpu"
-amount = "7.53"
-per = "month"
-
-[[price]]
-id = "cpu-d7"
-meter = "cpu"
-amount = "6.11"
-per = "month"
-scope = { domain = "ROOT/d7" }
-
-[[price]]
-id = "ram"
-meter = "ram"
-amount = "3.29"
-per = "month"
-
-[[price]]
-id = "disk"
-meter = "disk"
-amount = "0.083"
-per = "month"
-
-[[price]]
-id = "disk-ssd"
-meter = "disk"
-offering = "disk1"
-amount = "0.147"
-per = "month"
-
-[[price]]
-id = "ip"
-meter = "ip"
-amount = "3.00"
-per = "month"
-
-[[price]]
-id = "out"
-meter = "traffic_sent"
-amount = "0.05"
-
-[[price]]
-id = "in"
-meter = "traffic_received"
-amount = "0"
-
-[[discount]]
-id = "d3"
-percent = "12.5"
-scope = { domain = "ROOT/d3" }
-from = 2026-10-05
-until = 2026-10-19
-"#;
-
-fn main() -> Result<(), Box<dyn Error>> {
-    let mut arguments = std::env::args().skip(1);
-    let records: usize = arguments.next().map_or(Ok(200_000), |text| text.parse())?;
-    let rounds: usize = arguments.next().map_or(Ok(3), |text| text.parse())?;
-
-    let month = generate::month(records);
-    let book = PriceBook::from_toml(BOOK)?;
-    let period = Period::new(generate::start(), generate::start() + TimeDelta::days(31))?;
-    let mut builder = InventoryBuilder::new();
-    for snapshot in &month.snapshots {
-        builder.observe(snapshot);
-    }
-    builder.usage(UsageLifetimes::default());
-    let inventory = builder.build();
-    let rate = |records: &[UsageRecord]| -> Result<Bill, Box<dyn Error>> {
-        let mut rating = Rating::new(&book, &inventory, period)?;
-        for record in records {
-            rating.push(record);
+fn main() -> Result<(), Failure> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments.as_slice() {
+        ["generate", folder, records] => files::write_month(Path::new(folder), records.parse()?),
+        ["rate", folder, usage, result] => rows::rate(Path::new(folder), usage, Path::new(result)),
+        ["parse", records, rounds] => {
+            print!("{}", parsing::measure(records.parse()?, rounds.parse()?)?);
+            Ok(())
         }
-        Ok(rating.finish())
-    };
-
-    let (mut parsing, mut ordered, mut shuffled) = (Vec::new(), Vec::new(), Vec::new());
-    let mut totals = Vec::new();
-    for _ in 0..rounds {
-        let started = Instant::now();
-        let parsed = parse(&month)?;
-        parsing.push(started.elapsed());
-
-        let started = Instant::now();
-        let bill = rate(&parsed)?;
-        ordered.push(started.elapsed());
-        totals.push((bill.total.clone(), bill.digest.clone()));
-
-        let mixed = shuffle(parsed);
-        let started = Instant::now();
-        let bill = rate(&mixed)?;
-        shuffled.push(started.elapsed());
-        totals.push((bill.total.clone(), bill.digest.clone()));
+        _ => Err("usage: billing-benches generate|rate|parse …, see src/main.rs".into()),
     }
-    if totals
-        .windows(2)
-        .any(|pair| matches!(pair, [left, right] if left != right))
-    {
-        return Err("rounds or orders gave different bills".into());
-    }
-    let text = results(
-        &month,
-        rounds,
-        median(parsing),
-        median(ordered),
-        median(shuffled),
-    );
-    std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/RESULTS.md"), &text)?;
-    println!("{text}");
-    Ok(())
-}
-
-fn parse(month: &generate::Month) -> Result<Vec<UsageRecord>, Box<dyn Error>> {
-    let mut records = Vec::with_capacity(month.records);
-    for page in &month.pages {
-        let page = parse_usage_page("generated", page.as_bytes())?;
-        records.extend(page.records.into_iter().map(|parsed| parsed.record));
-    }
-    Ok(records)
-}
-
-/// A fixed permutation: the same for every run.
-fn shuffle(mut records: Vec<UsageRecord>) -> Vec<UsageRecord> {
-    let mut state: u64 = 0x2545_F491_4F6C_DD1D;
-    for index in (1..records.len()).rev() {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        let other = usize::try_from(state % (index as u64 + 1)).unwrap_or(0);
-        records.swap(index, other);
-    }
-    records
-}
-
-fn median(mut times: Vec<Duration>) -> Duration {
-    times.sort_unstable();
-    times.get(times.len() / 2).copied().unwrap_or_default()
-}
-
-fn per_second(records: usize, time: Duration) -> u128 {
-    records as u128 * 1_000_000 / time.as_micros().max(1)
-}
-
-fn percent(part: Duration, whole: Duration) -> u128 {
-    whole.as_micros() * 100 / part.as_micros().max(1)
-}
-
-fn results(
-    month: &generate::Month,
-    rounds: usize,
-    parsing: Duration,
-    ordered: Duration,
-    shuffled: Duration,
-) -> String {
-    format!(
-        "# Results\n\n\
-        `cargo run --release --package billing-benches -- {0} {rounds}`: {0} generated records of a month, \
-        medians of {rounds} interleaved rounds on one core. Read the ratios, not the absolutes.\n\n\
-        | step | records/s | speed against parsing the pages |\n|---|---|---|\n\
-        | parse response pages (JSON to records) | {1} | 100 % |\n\
-        | rate, records in order of time | {2} | {3} % |\n\
-        | rate, records shuffled | {4} | {5} % |\n\n\
-        Both orders give the same bill and digest; the run fails otherwise.\n",
-        month.records,
-        per_second(month.records, parsing),
-        per_second(month.records, ordered),
-        percent(ordered, parsing),
-        per_second(month.records, shuffled),
-        percent(shuffled, parsing),
-    )
 }

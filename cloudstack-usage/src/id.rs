@@ -18,26 +18,41 @@ impl Repr {
     fn new(text: &str) -> Self {
         parse_uuid(text).map_or_else(|| Self::Text(Arc::from(text)), Self::Uuid)
     }
+
+    fn is(&self, text: &str) -> bool {
+        match self {
+            Self::Uuid(bits) => parse_uuid(text) == Some(*bits),
+            Self::Text(own) => **own == *text,
+        }
+    }
 }
 
 impl fmt::Display for Repr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Uuid(bits) => {
-                let hex = format!("{bits:032x}");
-                write!(
-                    f,
-                    "{}-{}-{}-{}-{}",
-                    &hex[0..8],
-                    &hex[8..12],
-                    &hex[12..16],
-                    &hex[16..20],
-                    &hex[20..32]
-                )
-            }
+            Self::Uuid(bits) => f.write_str(std::str::from_utf8(&uuid_text(*bits)).unwrap_or("")),
             Self::Text(text) => f.write_str(text),
         }
     }
+}
+
+/// The canonical text of a UUID: ids are printed often enough that it allocates nothing.
+fn uuid_text(bits: u128) -> [u8; 36] {
+    let mut text = [b'-'; 36];
+    let digits = text
+        .iter_mut()
+        .enumerate()
+        .filter(|(place, _)| !matches!(place, 8 | 13 | 18 | 23))
+        .map(|(_, digit)| digit);
+    let values = bits.to_be_bytes().into_iter();
+    let values = values.flat_map(|byte| [byte >> 4, byte & 0xf]);
+    for (digit, value) in digits.zip(values) {
+        *digit = match value {
+            0..=9 => b'0' + value,
+            _ => b'a' + value - 10,
+        };
+    }
+    text
 }
 
 /// Reads the canonical form only (lower case, hyphens), so that printing gives the
@@ -46,19 +61,34 @@ fn parse_uuid(text: &str) -> Option<u128> {
     if text.len() != 36 {
         return None;
     }
-    let mut bits: u128 = 0;
+    let (mut bits, mut wrong): (u128, u8) = (0, 0);
     for (index, byte) in text.bytes().enumerate() {
-        let digit = match (index, byte) {
-            (8 | 13 | 18 | 23, b'-') => continue,
-            (8 | 13 | 18 | 23, _) => return None,
-            (_, b'0'..=b'9') => byte - b'0',
-            (_, b'a'..=b'f') => byte - b'a' + 10,
-            _ => return None,
-        };
-        bits = (bits << 4) | u128::from(digit);
+        if matches!(index, 8 | 13 | 18 | 23) {
+            wrong |= byte ^ b'-';
+        } else {
+            let digit = DIGITS[usize::from(byte)];
+            wrong |= digit & 0xf0;
+            bits = (bits << 4) | u128::from(digit);
+        }
     }
-    Some(bits)
+    (wrong == 0).then_some(bits)
 }
+
+/// The value of each lower-case hexadecimal digit, 0xff for every other byte.
+const DIGITS: [u8; 256] = {
+    let mut digits = [0xff; 256];
+    let mut value: u8 = 0;
+    while value < 16 {
+        let byte = if value < 10 {
+            b'0' + value
+        } else {
+            b'a' + value - 10
+        };
+        digits[byte as usize] = value;
+        value += 1;
+    }
+    digits
+};
 
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {$(
@@ -84,6 +114,13 @@ macro_rules! ids {
         impl fmt::Debug for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 write!(f, concat!(stringify!($name), "({})"), self.0)
+            }
+        }
+
+        /// Whether it is the id with this text, without making one.
+        impl PartialEq<str> for $name {
+            fn eq(&self, text: &str) -> bool {
+                self.0.is(text)
             }
         }
 
@@ -174,7 +211,10 @@ mod tests {
     proptest! {
         #[test]
         fn an_id_prints_as_it_was_written(text in "\\PC{0,40}|[0-9a-fA-F]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}") {
-            prop_assert_eq!(ResourceId::new(&text).to_string(), text);
+            let id = ResourceId::new(&text);
+            prop_assert_eq!(id.to_string(), text.as_str());
+            prop_assert!(id == *text.as_str());
+            prop_assert!(id != *format!("{text}0").as_str());
         }
     }
 

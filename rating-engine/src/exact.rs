@@ -112,25 +112,49 @@ impl Exact {
 
     /// The number times `10^places`, rounded to a whole number: an amount in minor units.
     pub fn round(&self, places: u32, mode: RoundingMode) -> BigInt {
+        if let Some(((floor, rest), denominator)) = self.small_floor(places) {
+            // rest < denominator: the difference cannot overflow, their double could
+            let half = rest.cmp(&(denominator - rest));
+            return BigInt::from(floor) + i32::from(self.goes_up(half, floor.is_odd(), mode));
+        }
         let scaled = self.to_big() * BigInt::from(10).pow(places);
         let (floor, rest): (BigInt, BigInt) = scaled.numer().div_mod_floor(scaled.denom());
-        let up = match (rest * BigInt::from(2)).cmp(scaled.denom()) {
-            Ordering::Less => false,
-            Ordering::Greater => true,
-            Ordering::Equal => match mode {
-                RoundingMode::HalfAway => !self.is_negative(),
-                RoundingMode::HalfEven => floor.is_odd(),
-            },
-        };
-        if up { floor + 1 } else { floor }
+        let half = (rest * BigInt::from(2)).cmp(scaled.denom());
+        let up = self.goes_up(half, floor.is_odd(), mode);
+        floor + i32::from(up)
+    }
+
+    /// Whether rounding goes to the number above the floor, by how the rest compares with
+    /// a half.
+    fn goes_up(&self, half: Ordering, floor_is_odd: bool, mode: RoundingMode) -> bool {
+        match (half, mode) {
+            (Ordering::Less, _) => false,
+            (Ordering::Greater, _) => true,
+            (Ordering::Equal, RoundingMode::HalfAway) => !self.is_negative(),
+            (Ordering::Equal, RoundingMode::HalfEven) => floor_is_odd,
+        }
     }
 
     /// The largest whole number not above `self * 10^places`, and what is left over it.
     pub(crate) fn floor(&self, places: u32) -> (BigInt, Exact) {
+        if let Some(((floor, rest), denominator)) = self.small_floor(places) {
+            let rest = Self(Repr::Small(Ratio::new(rest, denominator)));
+            return (floor.into(), rest);
+        }
         let scaled = self.to_big() * BigInt::from(10).pow(places);
         let floor = scaled.numer().div_floor(scaled.denom());
         let rest = scaled - BigRational::from_integer(floor.clone());
         (floor, Self::big(rest))
+    }
+
+    /// The floor of `self * 10^places` with the numerator and denominator of what is left,
+    /// where they fit.
+    fn small_floor(&self, places: u32) -> Option<((i128, i128), i128)> {
+        let Repr::Small(ratio) = &self.0 else {
+            return None;
+        };
+        let scaled = i128::checked_mul(*ratio.numer(), 10_i128.checked_pow(places)?)?;
+        Some((scaled.div_mod_floor(ratio.denom()), *ratio.denom()))
     }
 
     /// The number as decimal text with this many places, for display.
@@ -188,15 +212,18 @@ impl std::ops::AddAssign for Exact {
     }
 }
 
+// Most sums have one term, which costs no arithmetic.
 impl std::iter::Sum for Exact {
     fn sum<I: Iterator<Item = Exact>>(numbers: I) -> Exact {
-        numbers.fold(Exact::zero(), |sum, number| sum + number)
+        numbers
+            .reduce(|sum, number| sum + number)
+            .unwrap_or_else(Exact::zero)
     }
 }
 
 impl<'a> std::iter::Sum<&'a Exact> for Exact {
     fn sum<I: Iterator<Item = &'a Exact>>(numbers: I) -> Exact {
-        numbers.fold(Exact::zero(), |sum, number| sum + number.clone())
+        numbers.cloned().sum()
     }
 }
 
@@ -208,7 +235,10 @@ impl Default for Exact {
 
 impl From<i128> for Exact {
     fn from(whole: i128) -> Self {
-        Self::big(BigRational::from_integer(whole.into()))
+        if whole == i128::MIN {
+            return Self::big(BigRational::from_integer(whole.into()));
+        }
+        Self(Repr::Small(Ratio::from_integer(whole)))
     }
 }
 
@@ -295,6 +325,19 @@ mod tests {
                 prop_assert_eq!((a.clone() * b.clone()).checked_div(&b).unwrap(), a.clone());
             }
             prop_assert_eq!(a.to_string().parse::<Exact>().unwrap(), a);
+        }
+
+        #[test]
+        fn small_and_big_numbers_are_rounded_alike(n in any::<i64>(), d in 1_i64..1_000_000, places in 0_u32..4) {
+            let small = Exact::ratio(n.into(), d.into()).unwrap();
+            let scale = BigInt::from(10).pow(places);
+            let big = small.to_big() * &scale;
+            let floor = big.numer().div_floor(big.denom());
+            let rest = &big - BigRational::from_integer(floor.clone());
+            prop_assert_eq!(small.floor(places), (floor.clone(), Exact::big(rest.clone())));
+            let half = BigRational::new(1.into(), 2.into());
+            let up = rest > half || (rest == half && n > 0);
+            prop_assert_eq!(small.round(places, RoundingMode::HalfAway), floor + i32::from(up));
         }
 
         #[test]

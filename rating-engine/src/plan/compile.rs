@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
-use cloudstack_usage::{DomainId, Inventory, Period};
+use cloudstack_usage::{DomainId, Holder, Inventory, Period};
 
-use super::scope::{self, CompiledScope, Position};
+use super::scope::{self, ByScope, CompiledScope, Position};
+use super::subject::Subject;
 use crate::book::model::{MonthProfile, Per, Price, PriceBook, Scope, Target};
 use crate::book::terms::names;
 use crate::calendar;
@@ -29,12 +30,22 @@ pub(crate) struct Plan<'a> {
     pub(crate) limit_scopes: Vec<CompiledScope>,
     pub(crate) credit_scopes: Vec<CompiledScope>,
     tax_scopes: Vec<CompiledScope>,
-    by_target: BTreeMap<&'a Target, Vec<usize>>,
+    by_target: BTreeMap<&'a Target, TargetPrices>,
+    /// Discounts by scope, by their place in the book.
+    pub(crate) discounts: ByScope<usize>,
     own_statements: BTreeSet<DomainId>,
-    /// Bounds of everything in the book that lie within the period, and the months'.
-    bounds: Vec<i64>,
+    /// Bounds of everything in the book that lie within the period, and the months', by
+    /// whom they can concern.
+    bounds: ByScope<i64>,
     /// Scopes of the book that nobody has: (rule, scope).
     pub(crate) unknown_scopes: Vec<(String, String)>,
+}
+
+/// The prices of one thing, by their place in the book.
+#[derive(Debug, Default)]
+struct TargetPrices {
+    all: Vec<usize>,
+    by_scope: ByScope<usize>,
 }
 
 /// A century of months: longer periods are a slip of the pen.
@@ -103,12 +114,17 @@ impl<'a> Plan<'a> {
                 }
             }
         }
-        let mut by_target: BTreeMap<&Target, Vec<usize>> = BTreeMap::new();
-        for (index, price) in book.prices.iter().enumerate() {
-            by_target.entry(&price.target).or_default().push(index);
+        let mut by_target: BTreeMap<&Target, TargetPrices> = BTreeMap::new();
+        for (index, (price, scope)) in book.prices.iter().zip(&price_scopes).enumerate() {
+            let prices = by_target.entry(&price.target).or_default();
+            prices.all.push(index);
+            prices.by_scope.add(scope, index);
         }
-        let bounds = bounds(book, period, &months);
-        Ok(Self {
+        let mut discounts = ByScope::default();
+        for (index, scope) in discount_scopes.iter().enumerate() {
+            discounts.add(scope, index);
+        }
+        let mut plan = Self {
             book,
             inventory,
             period,
@@ -119,10 +135,46 @@ impl<'a> Plan<'a> {
             credit_scopes,
             tax_scopes,
             by_target,
+            discounts,
             own_statements,
-            bounds,
+            bounds: ByScope::default(),
             unknown_scopes,
-        })
+        };
+        plan.bounds = plan.all_bounds();
+        Ok(plan)
+    }
+
+    /// Every bound of the book's rows within the period, with the months' and the period's
+    /// own.
+    fn all_bounds(&self) -> ByScope<i64> {
+        let (book, period) = (self.book, self.period);
+        let prices = book.prices.iter().map(|price| price.validity);
+        let discounts = book.discounts.iter().map(|discount| discount.validity);
+        let limits = book.limits.iter().map(|limit| limit.validity);
+        let credits = book.credits.iter().map(|credit| credit.validity);
+        let taxes = book.taxes.iter().map(|tax| tax.validity);
+        let scoped = (self.price_scopes.iter().zip(prices))
+            .chain(self.discount_scopes.iter().zip(discounts))
+            .chain(self.limit_scopes.iter().zip(limits))
+            .chain(self.credit_scopes.iter().zip(credits))
+            .chain(self.tax_scopes.iter().zip(taxes));
+        let exemptions = book.exemptions.iter().map(|exemption| exemption.validity);
+        let cells = book.packages.iter().flat_map(|package| &package.services);
+        let calendar = self.months.iter().map(|month| month.period);
+        let everybody = exemptions
+            .chain(cells.map(|cell| cell.validity))
+            .chain(calendar)
+            .chain([period])
+            .map(|validity| (&CompiledScope::Book, validity));
+        let mut bounds = ByScope::default();
+        for (scope, validity) in scoped.chain(everybody) {
+            for instant in [validity.start(), validity.end()] {
+                if period.contains(instant) || instant == period.end() {
+                    bounds.add(scope, instant.timestamp_millis());
+                }
+            }
+        }
+        bounds
     }
 
     /// The prices of a target, by their place in the book.
@@ -133,16 +185,42 @@ impl<'a> Plan<'a> {
         let indices = self
             .by_target
             .get(target)
-            .map(Vec::as_slice)
+            .map(|prices| prices.all.as_slice())
             .unwrap_or_default();
         indices
             .iter()
             .filter_map(|&index| Some((index, self.book.prices.get(index)?)))
     }
 
-    /// The bounds of the book and the calendar within the period, in order.
-    pub(crate) fn bounds(&self) -> &[i64] {
-        &self.bounds
+    /// The prices of a target whose scope holds `position`.
+    pub(crate) fn prices_at<'s>(
+        &'s self,
+        target: &Target,
+        position: &'s Position<'s>,
+    ) -> impl Iterator<Item = (usize, &'a Price)> + 's {
+        let prices = self.by_target.get(target);
+        prices
+            .into_iter()
+            .flat_map(|prices| prices.by_scope.at(position))
+            .filter_map(|index| Some((index, self.book.prices.get(index)?)))
+    }
+
+    /// The bounds of the calendar and of what can concern `subject` in the book, within the
+    /// period.
+    pub(crate) fn bounds_of(&self, subject: &Subject<'_>) -> Vec<i64> {
+        let mut domains: Vec<DomainId> = Vec::new();
+        for domain in subject.domains() {
+            if !domains.contains(domain) {
+                domains.extend(self.inventory.ancestry(domain));
+            }
+        }
+        let project = match &subject.stream.key.holder {
+            Holder::Project(id) => Some(id),
+            _ => None,
+        };
+        let vms = subject.vms();
+        let volume = subject.volume.as_ref();
+        self.bounds.of(&domains, project, vms, volume).collect()
     }
 
     /// The month of an instant within the period.
@@ -218,30 +296,4 @@ impl<'a> Plan<'a> {
                 .iter()
                 .any(|price| price.selector.tags.iter().any(|tag| tag.key == key))
     }
-}
-
-/// Every bound of the book's rows within the period, with the months' and the period's own.
-fn bounds(book: &PriceBook, period: Period, months: &[Month]) -> Vec<i64> {
-    let validities = book
-        .prices
-        .iter()
-        .map(|price| price.validity)
-        .chain(book.discounts.iter().map(|discount| discount.validity))
-        .chain(book.exemptions.iter().map(|exemption| exemption.validity))
-        .chain(
-            book.packages
-                .iter()
-                .flat_map(|package| package.services.iter().map(|cell| cell.validity)),
-        )
-        .chain(book.limits.iter().map(|limit| limit.validity))
-        .chain(book.credits.iter().map(|credit| credit.validity))
-        .chain(book.taxes.iter().map(|tax| tax.validity))
-        .chain(months.iter().map(|month| month.period));
-    let inside: BTreeSet<i64> = validities
-        .flat_map(|validity| [validity.start(), validity.end()])
-        .filter(|instant| period.contains(*instant))
-        .chain([period.start(), period.end()])
-        .map(|instant| instant.timestamp_millis())
-        .collect();
-    inside.into_iter().collect()
 }

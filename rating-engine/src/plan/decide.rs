@@ -463,10 +463,11 @@ impl<'a, 's> Deciding<'_, 'a, 's> {
         let net = price
             .and_then(|index| book.prices.get(index))
             .is_some_and(|price| price.net);
-        let applicable: Vec<_> = book
+        let applicable: Vec<_> = self
+            .plan
             .discounts
-            .iter()
-            .enumerate()
+            .at(&self.position)
+            .filter_map(|index| Some((index, book.discounts.get(index)?)))
             .filter(|(_, discount)| discount.validity.contains(self.at))
             .filter(|(_, discount)| !net || discount.net_prices)
             .filter(|(_, discount)| {

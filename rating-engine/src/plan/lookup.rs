@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::compile::Plan;
-use super::scope::{Nearness, Position};
+use super::scope::Position;
 use super::subject::Subject;
 use crate::book::model::{Basis, Price, Selector, Target};
 use crate::book::pattern_matches;
@@ -23,7 +23,7 @@ impl<'a> Plan<'a> {
         position: &Position<'_>,
         instant: DateTime<Utc>,
     ) -> Option<usize> {
-        self.prices_of(target)
+        self.prices_at(target, position)
             .filter(|(_, price)| self.basis_fits(price, basis) && price.validity.contains(instant))
             .filter_map(|(index, price)| {
                 let nearness = self.price_scopes.get(index)?.nearness(position)?;
@@ -34,7 +34,8 @@ impl<'a> Plan<'a> {
             .map(|(.., std::cmp::Reverse(index))| index)
     }
 
-    /// Every price of `target`, the chosen one first, each with the reason.
+    /// The prices of `target` whose scope holds `position`, the chosen one first, each with
+    /// the reason. Prices of other customers do not concern this one.
     pub(crate) fn choices(
         &self,
         target: &Target,
@@ -45,14 +46,14 @@ impl<'a> Plan<'a> {
         instant: DateTime<Utc>,
     ) -> Vec<PriceChoice> {
         let mut choices: Vec<PriceChoice> = self
-            .prices_of(target)
+            .prices_at(target, position)
             .map(|(index, price)| PriceChoice {
                 price: price.id.clone(),
                 chosen: Some(index) == chosen,
                 reason: if Some(index) == chosen {
                     Self::why_chosen(price)
                 } else {
-                    self.why_not(index, price, basis, subject, position, instant)
+                    self.why_not(price, basis, subject, instant)
                 },
             })
             .collect();
@@ -76,23 +77,15 @@ impl<'a> Plan<'a> {
 
     fn why_not(
         &self,
-        index: usize,
         price: &Price,
         basis: Option<Basis>,
         subject: &Subject<'_>,
-        position: &Position<'_>,
         instant: DateTime<Utc>,
     ) -> String {
-        let nearness: Option<Nearness> = self
-            .price_scopes
-            .get(index)
-            .and_then(|scope| scope.nearness(position));
         if !self.basis_fits(price, basis) {
             "for the other of running and allocated time".to_owned()
         } else if !price.validity.contains(instant) {
             format!("not valid then, but {}", price.validity)
-        } else if nearness.is_none() {
-            format!("only for {}", price.scope.describe())
         } else if !self.selects(&price.selector, subject, instant) {
             "its selector does not fit the resource".to_owned()
         } else {

@@ -1,6 +1,6 @@
 //! Scopes of prices and discounts, resolved to ids.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use cloudstack_usage::{DomainId, History, Inventory, Lifetime, Period, ProjectId, VmId, VolumeId};
 
@@ -46,6 +46,58 @@ impl CompiledScope {
             Self::Volume(id) => (position.volume == Some(id)).then_some((4, 0)),
             Self::Nobody => None,
         }
+    }
+}
+
+/// Things of the book by their scope: a book with a price for each of a thousand customers
+/// costs a customer no more than its own.
+#[derive(Debug, Default)]
+pub(crate) struct ByScope<T> {
+    book: Vec<T>,
+    domains: BTreeMap<DomainId, Vec<T>>,
+    projects: BTreeMap<ProjectId, Vec<T>>,
+    vms: BTreeMap<VmId, Vec<T>>,
+    volumes: BTreeMap<VolumeId, Vec<T>>,
+}
+
+impl<T: Copy> ByScope<T> {
+    pub(crate) fn add(&mut self, scope: &CompiledScope, thing: T) {
+        let things = match scope {
+            CompiledScope::Book => &mut self.book,
+            CompiledScope::Domain(id) => self.domains.entry(id.clone()).or_default(),
+            CompiledScope::Project(id) => self.projects.entry(id.clone()).or_default(),
+            CompiledScope::Vm(id) => self.vms.entry(id.clone()).or_default(),
+            CompiledScope::Volume(id) => self.volumes.entry(id.clone()).or_default(),
+            CompiledScope::Nobody => return,
+        };
+        things.push(thing);
+    }
+
+    /// The things whose scope holds one of these domains or VMs, the project or the volume,
+    /// and those for everybody.
+    pub(crate) fn of<'s>(
+        &'s self,
+        domains: impl IntoIterator<Item = &'s DomainId>,
+        project: Option<&'s ProjectId>,
+        vms: impl IntoIterator<Item = &'s VmId>,
+        volume: Option<&'s VolumeId>,
+    ) -> impl Iterator<Item = T> {
+        let domains = domains.into_iter().filter_map(|id| self.domains.get(id));
+        let project = project.and_then(|id| self.projects.get(id));
+        let vms = vms.into_iter().filter_map(|id| self.vms.get(id));
+        let volume = volume.and_then(|id| self.volumes.get(id));
+        let near = domains.chain(project).chain(vms).chain(volume);
+        self.book.iter().chain(near.flatten()).copied()
+    }
+
+    /// The things whose scope holds `position`.
+    pub(crate) fn at<'s>(&'s self, position: &'s Position<'s>) -> impl Iterator<Item = T> {
+        self.of(
+            position.ancestry,
+            position.project,
+            position.vm,
+            position.volume,
+        )
     }
 }
 

@@ -116,6 +116,25 @@ impl<'a> Subject<'a> {
             .unwrap_or(&self.stream.key.domain)
     }
 
+    /// Every domain that owns it at some time.
+    pub(crate) fn domains(&self) -> impl Iterator<Item = &'a DomainId> {
+        let history = match &self.stream.key.holder {
+            Holder::Project(id) => self.inventory.projects.get(id).map(|entry| &entry.domain),
+            Holder::Account(id) => self.inventory.accounts.get(id).map(|entry| &entry.domain),
+            Holder::Unknown => None,
+        };
+        let spans = history.map(History::spans).unwrap_or_default().iter();
+        [&self.stream.key.domain]
+            .into_iter()
+            .chain(spans.map(|span| &span.value))
+    }
+
+    /// Every VM that it belongs to at some time.
+    pub(crate) fn vms(&self) -> impl Iterator<Item = &VmId> {
+        let attached = self.attached.iter().flat_map(|history| history.spans());
+        self.own_vm.iter().chain(attached.map(|span| &span.value))
+    }
+
     /// The tags of the resource itself in force at `instant`.
     pub(crate) fn own_tags_at(
         &self,

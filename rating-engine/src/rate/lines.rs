@@ -21,18 +21,18 @@ use crate::statement::{Bound, Explanation, Item, LineItem, Reduction, Segment, S
 use crate::unit::Measure;
 
 /// What makes a line: all charges of one key are added.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Key {
-    account: DomainId,
-    domain: DomainId,
-    holder: Holder,
-    vm: Option<VmId>,
-    resource: ResourceId,
-    cost_centre: Option<String>,
-    target: Target,
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Key<'t> {
+    account: &'t DomainId,
+    domain: &'t DomainId,
+    holder: &'t Holder,
+    vm: Option<&'t VmId>,
+    resource: &'t ResourceId,
+    cost_centre: Option<&'t str>,
+    target: &'t Target,
     price: Option<usize>,
-    exemption: Option<String>,
-    discounts: Vec<usize>,
+    exemption: Option<&'t str>,
+    discounts: &'t [usize],
     tax: Option<usize>,
 }
 
@@ -43,49 +43,54 @@ pub(crate) fn statements(
     parts: &[Part],
     true_ups: &[TrueUp],
 ) -> Vec<Statement> {
-    let mut lines: BTreeMap<Key, Vec<&Part>> = BTreeMap::new();
+    let mut lines: BTreeMap<Key<'_>, Vec<&Part>> = BTreeMap::new();
     for part in parts {
         if let Some((decision, charge)) = decided(timelines, part) {
             let Some(timeline) = timelines.get(part.stream) else {
                 continue;
             };
             let key = Key {
-                account: decision.account.clone(),
-                domain: decision.domain.clone(),
-                holder: timeline.subject.stream.key.holder.clone(),
-                vm: decision.vm.clone(),
-                resource: timeline.subject.stream.key.identity.clone(),
-                cost_centre: decision.cost_centre.clone(),
-                target: charge.target.clone(),
+                account: &decision.account,
+                domain: &decision.domain,
+                holder: &timeline.subject.stream.key.holder,
+                vm: decision.vm.as_ref(),
+                resource: &timeline.subject.stream.key.identity,
+                cost_centre: decision.cost_centre.as_deref(),
+                target: &charge.target,
                 price: charge.price,
-                exemption: charge.exemption.clone(),
-                discounts: charge.discounts.clone(),
+                exemption: charge.exemption.as_deref(),
+                discounts: &charge.discounts,
                 tax: charge.tax,
             };
             lines.entry(key).or_default().push(part);
         }
     }
-    let mut by_account: BTreeMap<DomainId, Vec<LineItem>> = BTreeMap::new();
+    let of_lines = lines.keys().flat_map(|key| [key.account, key.domain]);
+    let of_true_ups = true_ups
+        .iter()
+        .flat_map(|true_up| [&true_up.account, &true_up.domain]);
+    let paths = paths(plan, timelines, of_lines.chain(of_true_ups));
+    let mut by_account: BTreeMap<&DomainId, Vec<LineItem>> = BTreeMap::new();
     for (key, mut members) in lines {
         members.sort_by_key(|part| (part.start, part.end, part.stream));
         let builder = LineBuilder {
             plan,
             timelines,
-            key: &key,
+            paths: &paths,
+            key,
             parts: &members,
         };
         by_account
-            .entry(key.account.clone())
+            .entry(key.account)
             .or_default()
             .extend(builder.build());
     }
-    for line in true_up_lines(plan, timelines, true_ups) {
-        let (account, line) = line;
+    for (account, line) in true_up_lines(plan, timelines, &paths, true_ups) {
         by_account.entry(account).or_default().push(line);
     }
     let mut statements: Vec<Statement> = by_account
         .into_iter()
-        .map(|(account, lines)| statement(plan, timelines, account, lines))
+        .map(|(account, lines)| statement(plan, &paths, account, lines))
         .collect();
     statements
         .sort_by(|left, right| (&left.path, &left.account).cmp(&(&right.path, &right.account)));
@@ -97,19 +102,20 @@ pub(crate) fn statements(
 }
 
 /// The lines of minimum charges: those of one minimum and customer are one line.
-fn true_up_lines(
+fn true_up_lines<'t>(
     plan: &Plan<'_>,
     timelines: &[Timeline<'_, '_>],
-    true_ups: &[TrueUp],
-) -> Vec<(DomainId, LineItem)> {
-    let mut lines: BTreeMap<String, (DomainId, LineItem)> = BTreeMap::new();
+    paths: &Paths<'_>,
+    true_ups: &'t [TrueUp],
+) -> Vec<(&'t DomainId, LineItem)> {
+    let mut lines: BTreeMap<String, (&DomainId, LineItem)> = BTreeMap::new();
     for true_up in true_ups {
-        let Some(line) = true_up_line(plan, timelines, true_up) else {
+        let Some(line) = true_up_line(plan, timelines, paths, true_up) else {
             continue;
         };
         match lines.entry(line.key.clone()) {
             Entry::Vacant(entry) => {
-                entry.insert((true_up.account.clone(), line));
+                entry.insert((&true_up.account, line));
             }
             Entry::Occupied(mut entry) => {
                 let (_, known) = entry.get_mut();
@@ -126,6 +132,7 @@ fn true_up_lines(
 fn true_up_line(
     plan: &Plan<'_>,
     timelines: &[Timeline<'_, '_>],
+    paths: &Paths<'_>,
     true_up: &TrueUp,
 ) -> Option<LineItem> {
     let limit = plan.book.limits.get(true_up.limit)?;
@@ -144,7 +151,7 @@ fn true_up_line(
         .tax_at(None, &position, at)
         .and_then(|index| plan.book.taxes.get(index))
         .map(|tax| tax.id.clone());
-    let domain_path = domain_path(plan.inventory, timelines, &true_up.domain, plan.period);
+    let domain_path = path(paths, &true_up.domain);
     let of_resource = || {
         let mut own = timelines
             .iter()
@@ -247,8 +254,8 @@ fn decided<'t>(
 /// Rounds the total once and shares it over the lines, or rounds each line.
 fn statement(
     plan: &Plan<'_>,
-    timelines: &[Timeline<'_, '_>],
-    account: DomainId,
+    paths: &Paths<'_>,
+    account: &DomainId,
     mut lines: Vec<LineItem>,
 ) -> Statement {
     let (currency, mode) = (plan.book.currency, plan.book.rounding);
@@ -270,10 +277,10 @@ fn statement(
         line.amount = Money::from_minor(minor, currency);
     }
     lines.sort_by(|left, right| shown_order(left).cmp(&shown_order(right)));
-    let path = domain_path(plan.inventory, timelines, &account, plan.period);
+    let path = path(paths, account);
     let name = path.rsplit('/').next().unwrap_or(&path).to_owned();
     Statement {
-        account,
+        account: account.clone(),
         name,
         path,
         lines,
@@ -313,32 +320,45 @@ fn shown_order(line: &LineItem) -> impl Ord + '_ {
     )
 }
 
-/// The domain's path at the end of the period, or as records gave it.
-pub(super) fn domain_path(
-    inventory: &Inventory,
-    timelines: &[Timeline<'_, '_>],
+/// The domain's path at the end of the period, where the inventory knows it.
+pub(super) fn known_path<'i>(
+    inventory: &'i Inventory,
     domain: &DomainId,
     period: Period,
-) -> String {
-    let known = inventory
-        .domains
-        .get(domain)
-        .and_then(|entry| entry.path.nearest(last_instant(period)));
-    let of_record = || {
-        let stream = timelines.iter().map(|timeline| timeline.subject.stream);
-        let mut of_domain = stream.filter(|stream| stream.key.domain == *domain);
-        of_domain.find_map(|stream| {
-            stream
-                .shown
-                .domain_path
-                .clone()
-                .or_else(|| stream.shown.domain_name.clone())
-        })
-    };
-    known
-        .cloned()
-        .or_else(of_record)
-        .unwrap_or_else(|| domain.to_string())
+) -> Option<&'i str> {
+    let entry = inventory.domains.get(domain)?;
+    let path = entry.path.nearest(last_instant(period))?;
+    Some(path)
+}
+
+/// The paths of domains.
+type Paths<'t> = BTreeMap<&'t DomainId, &'t str>;
+
+/// The paths of `domains` at the end of the period, or as records gave them.
+fn paths<'t>(
+    plan: &'t Plan<'_>,
+    timelines: &'t [Timeline<'_, '_>],
+    domains: impl Iterator<Item = &'t DomainId>,
+) -> Paths<'t> {
+    let mut paths = Paths::new();
+    for timeline in timelines {
+        let stream = timeline.subject.stream;
+        let shown = stream.shown.domain_path.as_deref();
+        if let Some(path) = shown.or(stream.shown.domain_name.as_deref()) {
+            paths.entry(&stream.key.domain).or_insert(path);
+        }
+    }
+    for domain in domains {
+        if let Some(path) = known_path(plan.inventory, domain, plan.period) {
+            paths.insert(domain, path);
+        }
+    }
+    paths
+}
+
+fn path(paths: &Paths<'_>, domain: &DomainId) -> String {
+    let known = paths.get(domain).map(|path| (*path).to_owned());
+    known.unwrap_or_else(|| domain.to_string())
 }
 
 pub(super) fn last_instant(period: Period) -> chrono::DateTime<chrono::Utc> {
@@ -348,7 +368,8 @@ pub(super) fn last_instant(period: Period) -> chrono::DateTime<chrono::Utc> {
 struct LineBuilder<'l, 'p, 'a> {
     plan: &'l Plan<'a>,
     timelines: &'l [Timeline<'p, 'a>],
-    key: &'l Key,
+    paths: &'l Paths<'l>,
+    key: Key<'l>,
     parts: &'l [&'l Part],
 }
 
@@ -369,28 +390,23 @@ impl<'p, 'a> LineBuilder<'_, 'p, 'a> {
         Some(LineItem {
             key: self.text_key(),
             domain: self.key.domain.clone(),
-            domain_path: domain_path(
-                self.plan.inventory,
-                self.timelines,
-                &self.key.domain,
-                self.plan.period,
-            ),
+            domain_path: path(self.paths, self.key.domain),
             holder: self.key.holder.clone(),
-            holder_name: holder_name(self.plan, std::slice::from_ref(timeline), &self.key.holder),
-            vm: self.key.vm.clone(),
-            vm_name: self.key.vm.as_ref().map(|vm| self.vm_name(vm, timeline)),
+            holder_name: holder_name(self.plan, std::slice::from_ref(timeline), self.key.holder),
+            vm: self.key.vm.cloned(),
+            vm_name: self.key.vm.map(|vm| self.vm_name(vm, timeline)),
             volume: subject.volume.clone(),
             resource: self.key.resource.clone(),
-            resource_kind: resource_kind(&self.key.target, subject.stream.key.usage_type),
+            resource_kind: resource_kind(self.key.target, subject.stream.key.usage_type),
             resource_name: self.resource_name(timeline),
-            cost_centre: self.key.cost_centre.clone(),
+            cost_centre: self.key.cost_centre.map(str::to_owned),
             label: self.label(price),
             item,
             price: price.map(|price| price.id.clone()).unwrap_or_default(),
             price_text: price
                 .map(|price| price_text(price, self.plan.book.currency))
                 .unwrap_or_default(),
-            exemption: self.key.exemption.clone(),
+            exemption: self.key.exemption.map(str::to_owned),
             tax: self.tax_id(),
             discounts: self.discount_ids(),
             used_millis: self
@@ -412,7 +428,7 @@ impl<'p, 'a> LineBuilder<'_, 'p, 'a> {
     }
 
     fn item(&self) -> Item {
-        match &self.key.target {
+        match self.key.target {
             Target::Meter(meter) => Item::Meter(meter.slug()),
             Target::Service(id) => Item::Service(id.clone()),
             Target::Package(id) => Item::Package(id.clone()),
@@ -421,7 +437,7 @@ impl<'p, 'a> LineBuilder<'_, 'p, 'a> {
 
     fn label(&self, price: Option<&Price>) -> String {
         let own = price.and_then(|price| price.label.clone());
-        own.unwrap_or_else(|| match &self.key.target {
+        own.unwrap_or_else(|| match self.key.target {
             Target::Meter(meter) => meter.label().to_owned(),
             Target::Service(id) => {
                 let service = self
@@ -451,7 +467,7 @@ impl<'p, 'a> LineBuilder<'_, 'p, 'a> {
     /// The key as text: its fields by name, separated so that no value can be mistaken.
     fn text_key(&self) -> String {
         let key = self.key;
-        let holder = match &key.holder {
+        let holder = match key.holder {
             Holder::Account(id) => format!("account {id}"),
             Holder::Project(id) => format!("project {id}"),
             Holder::Unknown => "nobody".to_owned(),
@@ -462,12 +478,12 @@ impl<'p, 'a> LineBuilder<'_, 'p, 'a> {
             key.account.to_string(),
             key.domain.to_string(),
             holder,
-            key.vm.as_ref().map(ToString::to_string).unwrap_or_default(),
+            key.vm.map(ToString::to_string).unwrap_or_default(),
             key.resource.to_string(),
-            key.cost_centre.clone().unwrap_or_default(),
+            key.cost_centre.unwrap_or_default().to_owned(),
             format!("{} {}", item.kind(), item.name()),
             price.map(|price| price.id.clone()).unwrap_or_default(),
-            key.exemption.clone().unwrap_or_default(),
+            key.exemption.unwrap_or_default().to_owned(),
             self.discount_ids()
                 .iter()
                 .map(|id| id.replace('\\', "\\\\").replace(',', "\\,"))
@@ -562,20 +578,20 @@ impl<'p, 'a> LineBuilder<'_, 'p, 'a> {
         let Some(first) = self.parts.first() else {
             return Vec::new();
         };
-        let ancestry = self.plan.inventory.ancestry(&self.key.domain);
+        let ancestry = self.plan.inventory.ancestry(self.key.domain);
         let position = Position {
             ancestry: &ancestry,
-            project: match &self.key.holder {
+            project: match self.key.holder {
                 Holder::Project(id) => Some(id),
                 _ => None,
             },
-            vm: self.key.vm.as_ref(),
+            vm: self.key.vm,
             volume: timeline.subject.volume.as_ref(),
         };
         let basis = basis_of(&timeline.subject);
         let at = instant(first.start);
         self.plan.choices(
-            &self.key.target,
+            self.key.target,
             self.key.price,
             basis,
             &timeline.subject,

@@ -109,7 +109,8 @@ impl<'p, 'a> Timeline<'p, 'a> {
             span.end().timestamp_millis(),
         );
         let inside = |instant: &i64| start < *instant && *instant < end;
-        let mut cuts: Vec<i64> = plan.bounds().iter().copied().filter(inside).collect();
+        let mut cuts = plan.bounds_of(&subject);
+        cuts.retain(inside);
         cuts.extend(
             subject
                 .changes()

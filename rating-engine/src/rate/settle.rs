@@ -7,7 +7,7 @@ use num_bigint::BigInt;
 use num_traits::{Signed, Zero};
 use rust_decimal::Decimal;
 
-use super::lines::{domain_path, last_instant};
+use super::lines::{known_path, last_instant};
 use crate::allocate::allocate;
 use crate::book::terms::Credit;
 use crate::exact::Exact;
@@ -306,6 +306,9 @@ fn line(
 ) -> LineItem {
     let at = last_instant(plan.period);
     let inventory = plan.inventory;
+    let path_of = |id: &DomainId| {
+        known_path(inventory, id, plan.period).map_or_else(|| id.to_string(), str::to_owned)
+    };
     let (domain, holder, resource, kind, name) = match scope {
         CompiledScope::Project(id) => {
             let entry = inventory.projects.get(id);
@@ -320,7 +323,7 @@ fn line(
             )
         }
         CompiledScope::Domain(id) => {
-            let path = domain_path(inventory, &[], id, plan.period);
+            let path = path_of(id);
             (id.clone(), Holder::Unknown, of_domain(id), "domain", path)
         }
         _ => {
@@ -341,7 +344,7 @@ fn line(
             resource.to_string().replace('|', "||"),
             credit.id.replace('|', "||")
         ),
-        domain_path: domain_path(inventory, &[], &domain, plan.period),
+        domain_path: path_of(&domain),
         domain,
         holder_name: match &holder {
             Holder::Project(_) => name.clone(),

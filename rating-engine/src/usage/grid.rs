@@ -21,16 +21,23 @@ pub(crate) struct Grid {
 impl Grid {
     pub(crate) fn of(streams: &[Stream]) -> Self {
         let mut grid = Self::default();
+        // most streams have the same runs of windows: each is walked once
+        let mut known: BTreeSet<(i64, i64, u32)> = BTreeSet::new();
         for stream in streams {
             *grid.covered.entry(stream.key.usage_type).or_default() += 1;
             if stream.key.usage_type.has_own_times() {
                 continue;
             }
-            for entry in &stream.entries {
-                grid.starts.insert(entry.start);
-                grid.ends.insert(entry.end);
-                let (start, end) = grid.hull.unwrap_or((entry.start, entry.end));
-                grid.hull = Some((start.min(entry.start), end.max(entry.end)));
+            for run in &stream.runs {
+                if !known.insert((run.first.start, run.first.end, run.windows)) {
+                    continue;
+                }
+                for entry in run.entries() {
+                    grid.starts.insert(entry.start);
+                    grid.ends.insert(entry.end);
+                    let (start, end) = grid.hull.unwrap_or((entry.start, entry.end));
+                    grid.hull = Some((start.min(entry.start), end.max(entry.end)));
+                }
             }
         }
         grid

@@ -9,5 +9,5 @@ mod window;
 pub(crate) use attachment::Attachments;
 pub(crate) use grid::Grid;
 pub(crate) use placement::{Placed, place, spread};
-pub(crate) use stream::{Stream, StreamKey, Streams};
+pub(crate) use stream::{Run, Shown, Stream, StreamKey, Streams};
 pub(crate) use window::{Clean, Doubt, clean};

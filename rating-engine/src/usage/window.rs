@@ -84,8 +84,9 @@ fn add_twins(stream: &Stream, pieces: u64, policy: Policy, doubts: &mut Vec<Doub
         UsageType::VmSnapshot | UsageType::Backup
     );
     let allowed = if may_repeat { pieces.max(1) } else { 1 };
-    let mut windows: Vec<Clean> = Vec::with_capacity(stream.entries.len());
-    for group in stream.entries.chunk_by(|left, right| left == right) {
+    let entries = stream.entries();
+    let mut windows: Vec<Clean> = Vec::with_capacity(entries.len());
+    for group in entries.chunk_by(|left, right| left == right) {
         let Some(Entry {
             start, end, amount, ..
         }) = group.first().copied()
