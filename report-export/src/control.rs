@@ -1,5 +1,8 @@
 //! What a reader checks a report against.
 
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
+use chrono_tz::Tz;
+use cloudstack_usage::Period;
 use rating_engine::{Counts, Currency, Exact};
 
 use crate::cell::{Cell, instant_text};
@@ -26,6 +29,9 @@ pub struct Control {
     pub period_end: String,
     /// The IANA time zone in which the period is civil.
     pub zone: String,
+    /// The first and the last day of the period in that zone, both included, where it is
+    /// whole days.
+    pub days: Option<(NaiveDate, NaiveDate)>,
     /// The name of the price book.
     pub book: String,
     /// The digest of the price book.
@@ -51,6 +57,7 @@ impl Control {
             period_start: instant_text(bill.period.start()),
             period_end: instant_text(bill.period.end()),
             zone: bill.zone.clone(),
+            days: civil_days(bill.period, &bill.zone),
             book: bill.book.name.clone(),
             book_digest: bill.book.digest.clone(),
             digest: bill.digest.clone(),
@@ -83,6 +90,13 @@ impl Control {
                 text(&self.period_end),
             ),
             ("zone", "Time zone of the period", text(&self.zone)),
+            (
+                "days",
+                "Days of the period in that zone",
+                self.days.map_or(Cell::Empty, |(first, last)| {
+                    Cell::text(format!("{first} to {last}"))
+                }),
+            ),
             ("currency", "Currency", Cell::display(&self.currency)),
             ("lines", "Number of lines", Cell::count(totals.lines)),
             (
@@ -124,4 +138,26 @@ impl Control {
             ),
         ]
     }
+}
+
+/// The first and the last civil day of a period in an IANA zone, both included; none where
+/// the period is not of whole days, or the zone is unknown.
+///
+/// ```
+/// use cloudstack_usage::Period;
+///
+/// let october = Period::new("2026-09-30T22:00:00Z".parse()?, "2026-10-31T23:00:00Z".parse()?)?;
+/// let (first, last) = report_export::civil_days(october, "Europe/Berlin").unwrap();
+/// assert_eq!((first.to_string(), last.to_string()), ("2026-10-01".into(), "2026-10-31".into()));
+/// assert_eq!(report_export::civil_days(october, "UTC"), None);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn civil_days(period: Period, zone: &str) -> Option<(NaiveDate, NaiveDate)> {
+    let zone: Tz = zone.parse().ok()?;
+    let midnight = |instant: DateTime<Utc>| {
+        let civil = instant.with_timezone(&zone).naive_local();
+        (civil.time() == NaiveTime::MIN).then(|| civil.date())
+    };
+    let (first, after) = (midnight(period.start())?, midnight(period.end())?);
+    Some((first, after.pred_opt()?))
 }

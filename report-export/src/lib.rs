@@ -29,7 +29,7 @@
 //! let by_domain = summary(&view, &[GroupBy::Domain])?;
 //! assert_eq!(
 //!     String::from_utf8_lossy(&Csv::rfc4180().to_bytes(&by_domain)?),
-//!     "domain_path,domain_id,lines,list_amount,discount_amount,amount,currency\r\n",
+//!     "domain_path,lines,list_amount,discount_amount,amount,currency,domain_id\r\n",
 //! );
 //!
 //! let folder = tempfile::tempdir()?;
@@ -53,6 +53,7 @@ mod csv;
 mod error;
 mod file;
 mod filter;
+mod guard;
 mod number;
 mod report;
 mod reports;
@@ -66,7 +67,7 @@ mod xlsx_style;
 
 pub use cell::{Cell, DecimalText};
 pub use column::{Column, Kind};
-pub use control::{Control, ENGINE_VERSION};
+pub use control::{Control, ENGINE_VERSION, civil_days};
 pub use csv::{Csv, CsvSink};
 pub use error::{ErrorKind, ExportError, Position};
 pub use filter::Filter;
