@@ -21,7 +21,7 @@ use crate::number::exact_float;
 use crate::report::Report;
 use crate::sink::Sink;
 use crate::text::{clean, cut_utf16};
-use crate::xlsx_style::{ColumnStyle, header, width};
+use crate::xlsx_style::{ColumnStyle, header, width, wrapped_height};
 
 /// Rows of a sheet, the header included. Source: ECMA-376, Excel's limits.
 const MAX_ROWS: u32 = 1_048_576;
@@ -272,6 +272,13 @@ impl Workbook {
         };
         let worksheet = self.book.worksheet_from_index(part.index).map_err(failed)?;
         let row = part.next_row;
+        let wrapped = sheet.columns.iter().zip(cells);
+        if let Some(height) = wrapped
+            .filter_map(|(column, cell)| wrapped_height(column, cell))
+            .max()
+        {
+            worksheet.set_row_height(row, height).map_err(failed)?;
+        }
         for (index, (cell, style)) in cells.iter().zip(&sheet.styles).enumerate() {
             let place = Place {
                 row,

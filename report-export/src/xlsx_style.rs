@@ -3,6 +3,7 @@
 use rating_engine::Currency;
 use rust_xlsxwriter::{Color, Format, FormatAlign, FormatBorder};
 
+use crate::cell::Cell;
 use crate::column::{Column, Kind};
 
 /// Text is wrapped in columns at least this wide: messages and notes.
@@ -26,7 +27,8 @@ impl ColumnStyle {
         let row = if column.is_numeric() {
             at_the_right(row)
         } else {
-            row
+            // dates too: they would stand at the right, away from their headings
+            row.set_align(FormatAlign::Left)
         };
         let row = if column.width() >= WRAPPED_FROM {
             row.set_text_wrap()
@@ -58,6 +60,26 @@ pub(crate) fn width(column: &Column) -> u16 {
     let heading = u16::try_from(column.heading().chars().count()).unwrap_or(u16::MAX);
     column.width().max(heading.saturating_add(HEADING_ROOM))
 }
+
+/// The height of a row in which this cell's text is wrapped; none where it is one line.
+/// Not every program finds the height by itself.
+pub(crate) fn wrapped_height(column: &Column, cell: &Cell<'_>) -> Option<u32> {
+    let Cell::Text(text) = cell else {
+        return None;
+    };
+    let per_line = usize::from(column.width());
+    if column.width() < WRAPPED_FROM || text.len() <= per_line {
+        return None;
+    }
+    // words do not fill their lines
+    let lines = text.chars().count().div_ceil(per_line * 9 / 10);
+    Some(LINE_HEIGHT * u32::try_from(lines).unwrap_or(MAX_LINES).min(MAX_LINES))
+}
+
+/// The height of a line, in points.
+const LINE_HEIGHT: u32 = 15;
+/// A row is 409 points high at most.
+const MAX_LINES: u32 = 27;
 
 /// Bold letters, and the arrow of the filter.
 const HEADING_ROOM: u16 = 4;
