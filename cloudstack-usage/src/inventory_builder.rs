@@ -19,7 +19,7 @@ use crate::inventory::{
     TagHistory, VmEntry, VolumeEntry,
 };
 use crate::label::Label;
-use crate::metadata::{Kind, Snapshot, Vm, Volume};
+use crate::metadata::{IpAddress, Kind, Snapshot, Vm, Volume};
 use crate::record::Owner;
 use crate::tag_moments::TagMomentRule;
 use crate::usage_lifetimes::{Facts, UsageLife, UsageLifetimes};
@@ -272,7 +272,13 @@ impl<'a> Assembly<'a> {
                 (Some(_), None) => Moment::seen(at, before),
             };
             match &row.vm {
-                Some(vm) => history.set(moment, vm.clone()),
+                Some(vm) => {
+                    if before.is_some() && history.last().is_some_and(|other| other != vm) {
+                        // it was taken off the other one at some time before
+                        history.clear(Moment::seen(moment.at, before));
+                    }
+                    history.set(moment, vm.clone());
+                }
                 None => history.clear(Moment::seen(at, before)),
             }
             before = Some(at);
@@ -289,11 +295,16 @@ impl<'a> Assembly<'a> {
                     name: &row.address,
                     owner: Some(&row.owner),
                     created: row.allocated,
-                    is_alive: !is_one_of(row.state.as_deref(), &["Free", "Releasing"]),
+                    is_alive: is_address_held(row),
                     is_system: row.is_system,
                     zone: row.zone.as_ref(),
                 }
             });
+            let holders = self.holders(&rows);
+            if let Some(entry) = self.inventory.resources.get_mut(&id) {
+                let start = entry.lifetime.start;
+                entry.owner = holders_since(start, holders);
+            }
         }
         for (id, rows) in rows(syncs, |sync| &sync.networks, |item| item.id.as_resource()) {
             self.add_resource("Network", Kind::Network, &id, &rows, |row| Plain {
@@ -325,6 +336,29 @@ impl<'a> Assembly<'a> {
                 zone: row.zone.as_ref(),
             });
         }
+    }
+
+    /// Who held an address when, by the lists. It keeps its id when it is released and given
+    /// to the next owner; between two of them nobody holds it.
+    fn holders(&self, rows: &[Row<'a, IpAddress>]) -> Vec<Holding<'a>> {
+        let mut holders: Vec<Holding<'a>> = Vec::new();
+        let mut rows = rows.iter().peekable();
+        let mut before = None;
+        for (number, sync) in self.syncs.iter().enumerate() {
+            let row = rows.next_if(|(listed, _)| *listed == number);
+            if row.is_none() && !sync.complete.contains(&Kind::IpAddress) {
+                continue;
+            }
+            let row = row.map(|(_, row)| *row).filter(|row| is_address_held(row));
+            holders.push(Holding {
+                at: sync.at,
+                before,
+                owner: row.map(|row| &row.owner),
+                allocated: row.and_then(|row| row.allocated),
+            });
+            before = Some(sync.at);
+        }
+        holders
     }
 
     fn add_resource<T>(
@@ -541,6 +575,46 @@ impl<'a> Assembly<'a> {
     fn at(&self, sync: usize) -> Option<DateTime<Utc>> {
         self.syncs.get(sync).map(|sync| sync.at)
     }
+}
+
+/// Who held an address as a sync saw it.
+struct Holding<'a> {
+    at: DateTime<Utc>,
+    before: Option<DateTime<Utc>>,
+    owner: Option<&'a Owner>,
+    allocated: Option<DateTime<Utc>>,
+}
+
+/// One span for each allocation; the first one holds since `start`.
+fn holders_since(start: DateTime<Utc>, holders: Vec<Holding<'_>>) -> History<Owner> {
+    let mut history: History<Owner> = History::new();
+    for holding in holders {
+        let seen = Moment::seen(holding.at, holding.before);
+        // allocated anew since the sync before
+        let anew = holding.allocated.filter(|allocated| {
+            *allocated <= holding.at && holding.before.is_some_and(|before| before < *allocated)
+        });
+        let is_first = history.is_empty();
+        match (holding.owner, anew) {
+            (None, _) => history.clear(seen),
+            (Some(owner), _) if is_first => {
+                history.set(Moment::certain(start, MomentSource::Created), owner.clone());
+            }
+            (Some(owner), Some(allocated)) => {
+                history.clear(Moment::seen(allocated, holding.before));
+                history.set(
+                    Moment::certain(allocated, MomentSource::Updated),
+                    owner.clone(),
+                );
+            }
+            (Some(owner), None) => history.set(seen, owner.clone()),
+        }
+    }
+    history
+}
+
+fn is_address_held(row: &IpAddress) -> bool {
+    !is_one_of(row.state.as_deref(), &["Free", "Releasing"])
 }
 
 /// A row of a list, as far as all resources are alike.

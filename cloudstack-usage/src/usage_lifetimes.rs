@@ -75,6 +75,8 @@ pub(crate) struct UsageLife<'a> {
     /// The earliest that the last use can have been: earlier than `last` only where that
     /// is the bound of a window.
     pub(crate) last_not_before: DateTime<Utc>,
+    /// How long it was used, where all its use is in one window that it does not fill.
+    pub(crate) only_use: Option<TimeDelta>,
     /// Whether the last window was used to its end, as far as usage was read at all.
     pub(crate) may_go_on: bool,
     /// What the record of the last window says.
@@ -185,7 +187,12 @@ impl Uses {
             Some(_) => None,
             None => Some(last_window.end()),
         };
+        let is_only = first_window == last_window;
+        let only_use = gap
+            .filter(|_| is_only)
+            .map(|gap| last_window.end() - last_window.start() - gap);
         Some(UsageLife {
+            only_use,
             first: starts.unwrap_or(first_window.start()),
             last: ends.unwrap_or(last_window.end()),
             last_not_before: ends.unwrap_or(last_window.start()),

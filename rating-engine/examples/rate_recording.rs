@@ -1,5 +1,9 @@
 //! Rates a recorded month from files and prints the statements.
 #![expect(clippy::print_stdout, reason = "an example that prints")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "an example that reads a file; the crate does not"
+)]
 
 use std::error::Error;
 

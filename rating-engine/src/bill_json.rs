@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use cloudstack_usage::{Holder, Period};
+use serde::Serialize as _;
 use serde_json::{Value, json};
 
 use crate::exact::Exact;
@@ -113,6 +114,14 @@ fn period(period: Period) -> Value {
 
 fn instant(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::AutoSi, true)
+}
+
+/// Milliseconds as seconds, for the fields of other forms.
+pub(crate) fn serialize_seconds<S: serde::Serializer>(
+    millis: &i128,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    seconds(*millis).serialize(serializer)
 }
 
 /// Milliseconds as seconds: a whole number where it is one, else exact text.

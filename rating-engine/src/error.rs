@@ -8,6 +8,14 @@ pub enum RatingErrorKind {
     AmbiguousScope,
     /// The period is too long to be rated at once, or beyond the years 1 to 9999.
     Period,
+    /// A bill or correction that should be read back is none.
+    UnreadableIssued,
+    /// The lines of an issued bill or correction do not add up to what it prints.
+    IssuedDoesNotAddUp,
+    /// A correction and a bill do not belong together.
+    CorrectionMismatch,
+    /// Bills that should be compared are of different periods or currencies.
+    NotComparable,
 }
 
 /// Why a book and an inventory make no plan.
@@ -23,6 +31,12 @@ impl RatingError {
         Self { kind, message }
     }
 
+    /// The same, found at a place within something larger.
+    pub(crate) fn at(mut self, place: &str) -> Self {
+        self.message = format!("{place}.{}", self.message);
+        self
+    }
+
     /// What went wrong.
     pub fn kind(&self) -> RatingErrorKind {
         self.kind
@@ -33,6 +47,10 @@ impl RatingError {
         match self.kind {
             RatingErrorKind::AmbiguousScope => "ambiguous_scope",
             RatingErrorKind::Period => "period",
+            RatingErrorKind::UnreadableIssued => "unreadable_issued",
+            RatingErrorKind::IssuedDoesNotAddUp => "issued_does_not_add_up",
+            RatingErrorKind::CorrectionMismatch => "correction_mismatch",
+            RatingErrorKind::NotComparable => "not_comparable",
         }
     }
 }

@@ -1,19 +1,24 @@
-//! What CloudStack usage costs.
+#![doc = include_str!("../README.md")]
 
 mod allocate;
 mod bill_json;
 mod book;
 mod calendar;
+mod correction;
 mod currency;
 mod error;
 mod exact;
 mod explain;
 mod finding;
+mod forecast;
+mod issued;
+mod leaks;
 mod meter;
 mod money;
 mod plan;
 mod rate;
 mod rounding;
+mod simulate;
 mod statement;
 mod unit;
 mod usage;
@@ -24,15 +29,23 @@ pub use book::model::{
     PackageService, Per, Price, PriceKind, Scope, Selector, Service, Stacking, TagMatch,
     TagMoments, Target, Tier, Trust,
 };
-pub use book::{BookError, BookErrors, PriceBook};
+pub use book::{
+    BookChange, BookDiff, BookError, BookErrors, BookFormat, ChangeNote, DiffEntry, DiffKind, Edit,
+    EditedBook, ParseWhenError, PriceBook, Row, When, diff, edit_book,
+};
+pub use correction::{Correction, CorrectionLine, CorrectionReason, StatementCorrection, correct};
 pub use currency::Currency;
 pub use error::{RatingError, RatingErrorKind};
 pub use exact::{Exact, ParseExactError};
 pub use finding::{Finding, FindingKind, Policy};
+pub use forecast::{Forecast, forecast};
+pub use issued::{Issued, IssuedLine, IssuedStatement, LineState, LineSubject};
+pub use leaks::{Leak, LeakKind, LeakTotal, Leaks, leaks};
 pub use meter::{Dimension, Meter};
 pub use money::{Amount, CurrencyMismatch, Money};
 pub use rate::Rating;
 pub use rounding::{RoundingMode, RoundingPoint};
+pub use simulate::{Effect, PartEffect, Simulation, StatementEffect, simulate};
 pub use statement::{
     Bill, BookVersion, Bound, Counts, Explanation, Item, LineItem, Placement, PriceChoice,
     Reduction, Segment, Statement,

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use cloudstack_usage::{DomainId, Holder, Moment, Period, ResourceId, Tag, VmId, VolumeId};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::currency::Currency;
 use crate::exact::Exact;
@@ -36,7 +36,7 @@ pub struct Bill {
 }
 
 /// Which price book a bill was made with.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BookVersion {
     /// The book's name.
     pub name: String,

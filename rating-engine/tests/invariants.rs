@@ -1,5 +1,11 @@
 //! Laws that hold for every price book and every usage.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a helper that fails fails its test"
+)]
 
+#[path = "builders/mod.rs"]
 mod support;
 
 use std::collections::BTreeMap;
@@ -14,6 +20,7 @@ use support::scene::{Rules, Scene, ZONES, civil_month, instant_text, read, scene
 use support::{Cloud, lines, rate_json};
 
 /// At least 64 cases; more by the environment variable that proptest reads.
+#[expect(clippy::disallowed_methods, reason = "a test may be asked for more")]
 fn config() -> ProptestConfig {
     let default = ProptestConfig::default();
     let asked = std::env::var("PROPTEST_CASES").is_ok();
@@ -96,7 +103,8 @@ fn scale_line(line: &str, factor: i128) -> String {
         if money && !number.is_empty() {
             let product = support::number(&number) * Exact::from(factor);
             let ending: String = piece.chars().filter(|c| matches!(c, ',' | '}')).collect();
-            out += &format!(" \"{}\" {ending}", support::decimal(&product, 6));
+            let product = support::decimal(&product, 6);
+            out.extend([" \"", &product, "\" ", &ending]);
         } else {
             out += piece;
         }
@@ -226,7 +234,7 @@ proptest! {
         let row = prices[row.index(prices.len())];
         let mut rows = scene.rows.clone();
         let again = rows[row].replacen("id = \"", "id = \"again-", 1);
-        rows[row] += &format!("until = \"{at}\"\n");
+        rows[row].extend(["until = \"", &at, "\"\n"]);
         rows.push(format!("{again}from = \"{at}\"\n"));
         let other = scene.rate_book(&read(&scene.text_of(&rows)), scene.period);
         let bill = scene.rate();

@@ -58,7 +58,7 @@ impl Lifetimes<'_> {
         let (end, end_source) = if last.is_alive && !is_gone {
             (None, LifetimeSource::Seen)
         } else {
-            let (end, source) = end(usage.as_ref(), last_alive);
+            let (end, source) = end(usage.as_ref(), created, last_alive);
             let shortest = start.checked_add_signed(TimeDelta::milliseconds(1));
             (end.max(shortest), source)
         };
@@ -129,11 +129,21 @@ fn start(
 
 /// The end of a life that is over. Usage wins, also where it goes on after the resource
 /// vanished; usage that ends before a sync saw the resource alive was not read further.
+///
+/// Where all use lies somewhere in one window, it began with the resource's creation.
 fn end(
     usage: Option<&UsageLife<'_>>,
+    created: Option<DateTime<Utc>>,
     last_alive: Option<DateTime<Utc>>,
 ) -> (Option<DateTime<Utc>>, LifetimeSource) {
-    match usage.map(|life| life.last) {
+    let used = usage.map(|life| {
+        let from_creation = life
+            .only_use
+            .zip(created.filter(|created| *created >= life.first))
+            .map(|(used, created)| (created + used).max(last_alive.unwrap_or(created)));
+        from_creation.map_or(life.last, |end| end.min(life.last))
+    });
+    match used {
         Some(used) if last_alive.is_none_or(|alive| alive <= used) => {
             (Some(used), LifetimeSource::Usage)
         }

@@ -207,8 +207,10 @@ impl<'a> Observer<'a> {
                 _ => seen,
             });
         }
+        // a project is gone at an unknown moment, but nothing of it is used after that: until
+        // the sync that missed it the tag decides just as much as until its end
         let is_gone = known.is_gone && known.listed.last().is_some_and(|last| *last < number);
-        is_gone.then_some(seen)
+        is_gone.then(|| Moment::certain(sync.at, MomentSource::Seen))
     }
 }
 

@@ -3,11 +3,20 @@
 use clap::{Parser, Subcommand};
 
 use crate::command::demo::DemoArgs;
+use crate::command::diff::DiffArgs;
+use crate::command::discount::DiscountArgs;
 use crate::command::explain::ExplainArgs;
 use crate::command::findings::FindingsArgs;
+use crate::command::forecast::ForecastArgs;
+use crate::command::label::LabelArgs;
+use crate::command::leaks::LeaksArgs;
+use crate::command::package::PackageArgs;
+use crate::command::price::PriceArgs;
 use crate::command::prices::PricesArgs;
 use crate::command::rate::RateArgs;
 use crate::command::report::ReportArgs;
+use crate::command::rerate::RerateArgs;
+use crate::command::simulate::SimulateArgs;
 use crate::command::sync::SyncArgs;
 use crate::exit::{self, Exit};
 use crate::failure::Failure;
@@ -40,6 +49,24 @@ enum Command {
     Explain(Box<ExplainArgs>),
     /// List what is wrong or doubtful, with the money at stake.
     Findings(Box<FindingsArgs>),
+    /// Say what changed between two price books, for whom and when.
+    Diff(Box<DiffArgs>),
+    /// Add or end a discount: a new version of the price book.
+    Discount(Box<DiscountArgs>),
+    /// Forecast the bill of the running month.
+    Forecast(Box<ForecastArgs>),
+    /// Set, clear, import or list labels: tags of our own, in the database.
+    Label(Box<LabelArgs>),
+    /// List what CloudStack forgot to meter, and what it metered twice.
+    Leaks(Box<LeaksArgs>),
+    /// Change the package matrix: a new version of the price book.
+    Package(Box<PackageArgs>),
+    /// Add, end or replace a price: a new version of the price book.
+    Price(Box<PriceArgs>),
+    /// Rate an issued bill again and print the smallest correction.
+    Rerate(Box<RerateArgs>),
+    /// Say what a past period would have cost with another price book.
+    Simulate(Box<SimulateArgs>),
     /// Make a real month's bill from a recorded CloudStack.
     Demo(DemoArgs),
 }
@@ -54,6 +81,15 @@ impl Arguments {
             Command::Prices(arguments) => arguments.run(self.json),
             Command::Explain(arguments) => arguments.run(self.json),
             Command::Findings(arguments) => arguments.run(self.json),
+            Command::Diff(arguments) => arguments.run(self.json),
+            Command::Discount(arguments) => arguments.run(self.json),
+            Command::Forecast(arguments) => arguments.run(self.json),
+            Command::Label(arguments) => arguments.run(self.json),
+            Command::Leaks(arguments) => arguments.run(self.json),
+            Command::Package(arguments) => arguments.run(self.json),
+            Command::Price(arguments) => arguments.run(self.json),
+            Command::Rerate(arguments) => arguments.run(self.json),
+            Command::Simulate(arguments) => arguments.run(self.json),
             Command::Demo(arguments) => arguments.run(self.json),
         }
     }

@@ -48,7 +48,8 @@ impl BillArgs {
         bill
     }
 
-    fn period(&self, book: &PriceBook) -> Result<Period, Failure> {
+    /// The period that the flags name, in the book's zone.
+    pub(crate) fn period(&self, book: &PriceBook) -> Result<Period, Failure> {
         match (self.month, self.from, self.to) {
             (Some(month), _, _) => rating::civil_period(book, month.first(), month.last()),
             (None, Some(from), Some(to)) => period(book, from, to),

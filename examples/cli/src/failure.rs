@@ -5,6 +5,7 @@ use std::path::Path;
 
 use cloudstack_usage::store::StoreError;
 use cloudstack_usage_store::{SyncError, SyncErrorKind};
+use rating_engine::RatingError;
 use report_export::ExportError;
 
 use crate::exit::Exit;
@@ -97,6 +98,18 @@ impl From<SyncError> for Failure {
             SyncErrorKind::Source => Exit::CloudStack,
             SyncErrorKind::Store => Exit::Store,
             _ => Exit::Usage,
+        };
+        Self::new(exit, with_causes(&error))
+    }
+}
+
+impl From<RatingError> for Failure {
+    fn from(error: RatingError) -> Self {
+        use rating_engine::RatingErrorKind;
+        let exit = match error.kind() {
+            RatingErrorKind::AmbiguousScope | RatingErrorKind::Period => Exit::Configuration,
+            RatingErrorKind::CorrectionMismatch | RatingErrorKind::NotComparable => Exit::Usage,
+            _ => Exit::Failed,
         };
         Self::new(exit, with_causes(&error))
     }

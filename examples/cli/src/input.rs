@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use chrono::{DateTime, Utc};
 use clap::Args;
 use cloudstack_usage::store::{
     DEFAULT_CLOUD, Label as StoredLabel, StoreError, StoreErrorKind, UsageQuery, UsageStore,
@@ -50,16 +51,25 @@ pub(crate) struct InputArgs {
     database: DatabaseArgs,
     #[command(flatten)]
     files: FileArgs,
+    /// Only what the database knew at this time: usage, metadata and labels.
+    #[arg(long, value_name = "TIME", value_parser = crate::dates::instant, conflicts_with = "usage")]
+    known_on: Option<DateTime<Utc>>,
 }
 
 impl InputArgs {
     /// Opens what the flags name: files where any are given, else the database.
     pub(crate) fn open(&self) -> Result<Input, Failure> {
         if self.files.usage.is_empty() {
-            Input::database(&self.database)
+            Input::database(&self.database).map(|input| input.known_on(self.known_on))
         } else {
             Input::files(&self.files)
         }
+    }
+
+    /// The same where something is there: nothing without files and database.
+    pub(crate) fn open_if_there(&self) -> Result<Option<Input>, Failure> {
+        let is_there = !self.files.usage.is_empty() || self.database.database.exists();
+        is_there.then(|| self.open()).transpose()
     }
 }
 
@@ -68,6 +78,8 @@ pub(crate) enum Input {
     Store {
         store: SqliteStore,
         cloud: String,
+        /// What was known then; none for what is known now.
+        known_on: Option<DateTime<Utc>>,
     },
     Files {
         usage: Vec<PathBuf>,
@@ -103,7 +115,16 @@ impl Input {
         Ok(Self::Store {
             store,
             cloud: arguments.cloud.clone(),
+            known_on: None,
         })
+    }
+
+    /// The same as it was known at an instant. Files have only one state.
+    fn known_on(mut self, instant: Option<DateTime<Utc>>) -> Self {
+        if let Self::Store { known_on, .. } = &mut self {
+            *known_on = instant;
+        }
+        self
     }
 
     pub(crate) fn files(arguments: &FileArgs) -> Result<Self, Failure> {
@@ -126,7 +147,11 @@ impl Input {
     /// Hands over the snapshots, oldest first.
     pub(crate) fn snapshots(&mut self, sink: &mut dyn FnMut(&Snapshot)) -> Result<(), Failure> {
         match self {
-            Self::Store { store, cloud } => store.snapshots(cloud, None, &mut |snapshot| {
+            Self::Store {
+                store,
+                cloud,
+                known_on,
+            } => store.snapshots(cloud, *known_on, &mut |snapshot| {
                 sink(snapshot);
                 Ok(())
             })?,
@@ -138,8 +163,12 @@ impl Input {
     /// The labels in force; files have none.
     pub(crate) fn labels(&mut self) -> Result<Vec<Label>, Failure> {
         match self {
-            Self::Store { store, cloud } => {
-                let labels = store.labels(cloud, None)?;
+            Self::Store {
+                store,
+                cloud,
+                known_on,
+            } => {
+                let labels = store.labels(cloud, *known_on)?;
                 Ok(labels.into_iter().map(label).collect())
             }
             Self::Files { .. } => Ok(Vec::new()),
@@ -162,15 +191,23 @@ impl Input {
             }
         };
         let ended: Result<(), Failure> = match self {
-            Self::Store { store, cloud } => store
-                .usage(&UsageQuery::new(cloud.clone(), period), &mut |record| {
-                    if give(&record) {
-                        Ok(())
-                    } else {
-                        Err(StoreError::new(StoreErrorKind::Sink, "stopped"))
-                    }
-                })
-                .map_err(Failure::from),
+            Self::Store {
+                store,
+                cloud,
+                known_on,
+            } => {
+                let mut query = UsageQuery::new(cloud.clone(), period);
+                query.as_known_on = *known_on;
+                store
+                    .usage(&query, &mut |record| {
+                        if give(&record) {
+                            Ok(())
+                        } else {
+                            Err(StoreError::new(StoreErrorKind::Sink, "stopped"))
+                        }
+                    })
+                    .map_err(Failure::from)
+            }
             Self::Files { usage, .. } => read_usage_files(usage, &mut |page| {
                 let mut records = page.records.iter().map(|parsed| &parsed.record);
                 let inside = |record: &&UsageRecord| record.window.overlaps(&period);
@@ -195,7 +232,7 @@ impl Input {
     /// Entries that could not be read and may concern `period`.
     pub(crate) fn rejections(&mut self, period: Period) -> Result<Vec<Rejection>, Failure> {
         match self {
-            Self::Store { store, cloud } => Ok(store
+            Self::Store { store, cloud, .. } => Ok(store
                 .rejections(cloud, period)?
                 .into_iter()
                 .map(|stored| stored.rejection)

@@ -2,9 +2,11 @@
 
 mod arguments;
 mod bill;
+mod columns;
 mod command;
 mod configuration;
 mod dates;
+mod edit;
 mod exit;
 mod failure;
 mod input;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use chrono::NaiveDate;
-use cloudstack_usage::{InventoryBuilder, Period, TagMomentRule, UsageLifetimes};
+use cloudstack_usage::{Inventory, InventoryBuilder, Period, TagMomentRule, UsageLifetimes};
 use rating_engine::{Bill, FindingKind, PriceBook, Rating, TagMoments};
 
 use crate::exit::Exit;
@@ -13,10 +13,7 @@ use crate::input::Input;
 /// Reads a price book; the name says whether it is JSON, all else is TOML.
 pub(crate) fn load_book(path: &Path) -> Result<PriceBook, Failure> {
     let text = std::fs::read_to_string(path).map_err(|error| Failure::file(path, &error))?;
-    let is_json = path
-        .extension()
-        .is_some_and(|ext| ext.eq_ignore_ascii_case("json"));
-    let book = if is_json {
+    let book = if is_json(path) {
         PriceBook::from_json(&text)
     } else {
         PriceBook::from_toml(&text)
@@ -24,6 +21,12 @@ pub(crate) fn load_book(path: &Path) -> Result<PriceBook, Failure> {
     book.map_err(|errors| {
         Failure::new(Exit::Configuration, format!("{}: {errors}", path.display()))
     })
+}
+
+/// Whether a price book is JSON, by its name.
+pub(crate) fn is_json(path: &Path) -> bool {
+    path.extension()
+        .is_some_and(|ext| ext.eq_ignore_ascii_case("json"))
 }
 
 /// The period of the civil dates from `first` to `last`, both included.
@@ -39,7 +42,12 @@ pub(crate) fn civil_period(
 /// Rates what was used in `period`. Usage is read one margin beyond it, since what lies
 /// around a record decides where in its window the used time was.
 pub(crate) fn rate(book: &PriceBook, period: Period, input: &mut Input) -> Result<Bill, Failure> {
-    let range = Rating::input_range(period);
+    let inventory = inventory(book, input)?;
+    rate_with(book, &inventory, period, input)
+}
+
+/// The inventory as this book wants it.
+pub(crate) fn inventory(book: &PriceBook, input: &mut Input) -> Result<Inventory, Failure> {
     let mut inventory = InventoryBuilder::new();
     inventory.tag_moments(match book.tag_moments() {
         TagMoments::Event => TagMomentRule::Event,
@@ -54,8 +62,18 @@ pub(crate) fn rate(book: &PriceBook, period: Period, input: &mut Input) -> Resul
         Ok(())
     })?;
     inventory.usage(lifetimes);
-    let inventory = inventory.build();
-    let mut rating = Rating::new(book, &inventory, period)
+    Ok(inventory.build())
+}
+
+/// Rates what was used in `period`, against an inventory that is built already.
+pub(crate) fn rate_with(
+    book: &PriceBook,
+    inventory: &Inventory,
+    period: Period,
+    input: &mut Input,
+) -> Result<Bill, Failure> {
+    let range = Rating::input_range(period);
+    let mut rating = Rating::new(book, inventory, period)
         .map_err(|error| Failure::new(Exit::Configuration, error.to_string()))?;
     input.usage(range, &mut |record| {
         rating.push(record);

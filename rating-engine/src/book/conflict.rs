@@ -8,7 +8,9 @@ use crate::meter::Meter;
 pub(super) fn find_conflicts(book: &PriceBook, errors: &Collector) {
     for (index, left) in book.prices.iter().enumerate() {
         for right in book.prices.iter().skip(index + 1) {
-            if equally_specific(left, right)
+            // two rows of one id are an error already, and where each stands is not known
+            if left.id != right.id
+                && equally_specific(left, right)
                 && left.validity.overlaps(&right.validity)
                 && may_meet(&left.selector, &right.selector)
             {
@@ -18,7 +20,10 @@ pub(super) fn find_conflicts(book: &PriceBook, errors: &Collector) {
                     "prices {:?} and {:?} are for the same thing, equally specific, and overlap{when}; end one before the other begins, or narrow one",
                     left.id, right.id
                 );
-                errors.push("price_overlap", "price", None, message);
+                let places = [&left.id, &right.id].map(|id| errors.place_of("price", id));
+                let later = places.into_iter().max_by_key(|(_, line)| *line);
+                let (place, line) = later.unwrap_or_default();
+                errors.push("price_overlap", &place, line, message);
             }
         }
     }

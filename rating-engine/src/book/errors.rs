@@ -12,12 +12,48 @@ pub struct BookError {
 }
 
 impl BookError {
+    /// Every [slug](Self::slug) that reading a book can give.
+    pub const SLUGS: &'static [&'static str] = &[
+        "conflict",
+        "duplicate_id",
+        "empty",
+        "missing",
+        "negative",
+        "not_a_date",
+        "not_a_duration",
+        "not_a_number",
+        "not_a_tag",
+        "not_exact",
+        "out_of_range",
+        "price_overlap",
+        "reversed",
+        "schema_version",
+        "scope",
+        "syntax",
+        "tier_bounds",
+        "unknown_currency",
+        "unknown_field",
+        "unknown_meter",
+        "unknown_reference",
+        "unknown_unit",
+        "unknown_value",
+        "unknown_zone",
+        "wrong_type",
+    ];
+
+    /// The slugs that only editing a book can give.
+    pub const EDIT_SLUGS: &'static [&'static str] = &["no_change", "not_in_force", "recorded"];
+
     pub(crate) fn new(
         slug: &'static str,
         place: String,
         line: Option<usize>,
         message: String,
     ) -> Self {
+        debug_assert!(
+            Self::SLUGS.contains(&slug) || Self::EDIT_SLUGS.contains(&slug),
+            "{slug} is not in a list"
+        );
         Self {
             line,
             place,

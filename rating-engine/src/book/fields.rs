@@ -12,11 +12,26 @@ use super::document::{Node, Value};
 use super::errors::BookError;
 use crate::calendar;
 
-/// Collects the errors of one book.
+/// Where a row stands: its place and line.
+type Place = (String, Option<usize>);
+
+/// Collects the errors of one book, and where its rows stand, for errors found only when all
+/// rows are read.
 #[derive(Debug, Default)]
-pub(super) struct Collector(RefCell<Vec<BookError>>);
+pub(super) struct Collector {
+    errors: RefCell<Vec<BookError>>,
+    rows: RefCell<BTreeMap<(&'static str, String), Place>>,
+}
 
 impl Collector {
+    /// Where the row of this table and id stands.
+    pub(super) fn place_of(&self, table: &'static str, id: &str) -> Place {
+        let rows = self.rows.borrow();
+        rows.get(&(table, id.to_owned()))
+            .cloned()
+            .unwrap_or_else(|| (table.to_owned(), None))
+    }
+
     pub(super) fn push(
         &self,
         slug: &'static str,
@@ -24,13 +39,13 @@ impl Collector {
         line: Option<usize>,
         message: String,
     ) {
-        self.0
+        self.errors
             .borrow_mut()
             .push(BookError::new(slug, place.to_owned(), line, message));
     }
 
     pub(super) fn into_errors(self) -> Vec<BookError> {
-        self.0.into_inner()
+        self.errors.into_inner()
     }
 }
 
@@ -71,6 +86,13 @@ impl<'a> Fields<'a> {
             known: Vec::new(),
             errors,
         }
+    }
+
+    /// Remembers where the row `id` of `table` stands.
+    pub(super) fn remember(&self, table: &'static str, id: &str) {
+        let mut rows = self.errors.rows.borrow_mut();
+        rows.entry((table, id.to_owned()))
+            .or_insert_with(|| (self.place.clone(), self.line));
     }
 
     pub(super) fn place(&self, field: &str) -> String {
@@ -313,6 +335,16 @@ impl<'a> Fields<'a> {
             self.error(field, "not_a_date", message);
         }
         bound
+    }
+
+    /// An instant that must be there.
+    pub(super) fn instant(&mut self, field: &'static str) -> Option<DateTime<Utc>> {
+        if !self.has(field) {
+            self.known.push(field);
+            self.error(field, "missing", "this field is missing".to_owned());
+            return None;
+        }
+        self.bound(field, Side::From, Tz::UTC)
     }
 
     /// The end by `duration` (`"3 months"`), counted from the date in `from`.

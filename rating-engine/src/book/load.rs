@@ -8,6 +8,7 @@ use cloudstack_usage::Period;
 use rust_decimal::Decimal;
 use sha2::{Digest, Sha256};
 
+use super::change;
 use super::conflict::find_conflicts;
 use super::document::{Node, Value, from_json, from_toml};
 use super::errors::BookErrors;
@@ -67,7 +68,7 @@ impl PriceBook {
 fn load(document: &Node) -> Result<PriceBook, BookErrors> {
     let errors = Collector::default();
     let mut top = Fields::new(document, String::new(), &errors);
-    let book = read_book(&mut top, canonical_digest(document));
+    let book = read_book(&mut top, &errors, canonical_digest(document));
     top.finish();
     if let Some(book) = &book {
         find_conflicts(book, &errors);
@@ -79,7 +80,7 @@ fn load(document: &Node) -> Result<PriceBook, BookErrors> {
     }
 }
 
-fn read_book(top: &mut Fields<'_>, digest: String) -> Option<PriceBook> {
+fn read_book(top: &mut Fields<'_>, errors: &Collector, digest: String) -> Option<PriceBook> {
     match top.whole("schema") {
         Some(SCHEMA) => {}
         Some(other) => top.error(
@@ -130,6 +131,7 @@ fn read_book(top: &mut Fields<'_>, digest: String) -> Option<PriceBook> {
         services: Vec::new(),
         packages: Vec::new(),
         discounts: Vec::new(),
+        changes: change::read(top),
         digest,
     };
     read_services(top, in_zone, &mut book);
@@ -137,7 +139,7 @@ fn read_book(top: &mut Fields<'_>, digest: String) -> Option<PriceBook> {
     read_prices(top, in_zone, &mut book);
     read_os_images(top, in_zone, &mut book);
     read_discounts(top, in_zone, &mut book);
-    check_references(top, &book);
+    check_references(errors, &book);
     book.prices.sort_by(|left, right| left.id.cmp(&right.id));
     book.exemptions
         .sort_by(|left, right| left.id.cmp(&right.id));
@@ -312,17 +314,19 @@ fn read_exemptions(top: &mut Fields<'_>, zone: Tz) -> Vec<Exemption> {
 fn read_services(top: &mut Fields<'_>, zone: Tz, book: &mut PriceBook) {
     let mut seen = BTreeSet::new();
     for mut row in top.tables("service") {
-        if let Some(id) = read_id(&mut row, &mut seen) {
-            let tag = read_tag(&mut row, || TagMatch {
-                key: "Service".to_owned(),
-                value: Some(id.clone()),
-            });
-            let label = row.text("label");
-            if row.has("amount") {
-                let target = Target::Service(id.clone());
-                let price = read_price(&mut row, zone, id.clone(), target, label.clone());
-                book.prices.extend(price);
-            }
+        let id = read_id(&mut row, &mut seen);
+        let name = id.clone().unwrap_or_default();
+        let tag = read_tag(&mut row, || TagMatch {
+            key: "Service".to_owned(),
+            value: Some(name.clone()),
+        });
+        let label = row.text("label");
+        if row.has("amount") || row.has("tiers") {
+            let target = Target::Service(name);
+            let price = read_price(&mut row, zone, id.as_deref(), target, label.clone());
+            book.prices.extend(price);
+        }
+        if let Some(id) = id {
             book.services.push(Service { id, label, tag });
         }
         row.finish();
@@ -330,21 +334,26 @@ fn read_services(top: &mut Fields<'_>, zone: Tz, book: &mut PriceBook) {
 }
 
 fn read_packages(top: &mut Fields<'_>, zone: Tz, book: &mut PriceBook) {
-    let mut seen = BTreeSet::new();
+    // services and packages share their names: discounts and prices of both go by them
+    let services = book.services.iter().map(|service| service.id.clone());
+    let mut seen: BTreeSet<String> = services.collect();
     for mut row in top.tables("package") {
-        if let Some(id) = read_id(&mut row, &mut seen) {
-            let tag = read_tag(&mut row, || TagMatch {
-                key: "Package".to_owned(),
-                value: Some(id.clone()),
-            });
-            let label = row.text("label");
-            let services = read_matrix_row(&mut row, zone);
-            let covers = read_meters(&mut row, "covers");
-            if row.has("amount") {
-                let target = Target::Package(id.clone());
-                let price = read_price(&mut row, zone, id.clone(), target, label.clone());
-                book.prices.extend(price);
-            }
+        let id = read_id(&mut row, &mut seen);
+        let name = id.clone().unwrap_or_default();
+        row.remember("package", &name);
+        let tag = read_tag(&mut row, || TagMatch {
+            key: "Package".to_owned(),
+            value: Some(name.clone()),
+        });
+        let label = row.text("label");
+        let services = read_matrix_row(&mut row, zone);
+        let covers = read_meters(&mut row, "covers");
+        if row.has("amount") || row.has("tiers") {
+            let target = Target::Package(name);
+            let price = read_price(&mut row, zone, id.as_deref(), target, label.clone());
+            book.prices.extend(price);
+        }
+        if let Some(id) = id {
             book.packages.push(Package {
                 id,
                 label,
@@ -384,10 +393,12 @@ fn read_prices(top: &mut Fields<'_>, zone: Tz, book: &mut PriceBook) {
     for mut row in top.tables("price") {
         let id = read_id(&mut row, &mut seen);
         let label = row.text("label");
-        if let (Some(id), Some(target)) = (id, read_target(&mut row)) {
-            let price = read_price(&mut row, zone, id, target, label);
-            book.prices.extend(price);
-        }
+        let Some(target) = read_target(&mut row) else {
+            // what its other fields mean hangs on what is priced
+            continue;
+        };
+        let price = read_price(&mut row, zone, id.as_deref(), target, label);
+        book.prices.extend(price);
         row.finish();
     }
 }
@@ -397,16 +408,16 @@ fn read_os_images(top: &mut Fields<'_>, zone: Tz, book: &mut PriceBook) {
     let mut seen: BTreeSet<String> = book.prices.iter().map(|price| price.id.clone()).collect();
     for mut row in top.tables("os_image") {
         let label = row.text("label");
-        if let Some(id) = read_id(&mut row, &mut seen) {
-            let price = read_price(&mut row, zone, id, Target::Meter(Meter::Os), label);
-            if let Some(price) = &price
-                && price.selector.rank() == 0
-            {
-                let message = "say which images: os_category, os_type or template".to_owned();
-                row.error("", "missing", message);
-            }
-            book.prices.extend(price);
+        let id = read_id(&mut row, &mut seen);
+        let target = Target::Meter(Meter::Os);
+        let price = read_price(&mut row, zone, id.as_deref(), target, label);
+        if let Some(price) = &price
+            && price.selector.rank() == 0
+        {
+            let message = "say which images: os_category, os_type or template".to_owned();
+            row.error("", "missing", message);
         }
+        book.prices.extend(price);
         row.finish();
     }
 }
@@ -450,10 +461,13 @@ fn read_target(row: &mut Fields<'_>) -> Option<Target> {
 fn read_price(
     row: &mut Fields<'_>,
     zone: Tz,
-    id: String,
+    id: Option<&str>,
     target: Target,
     label: Option<String>,
 ) -> Option<Price> {
+    if let Some(id) = id {
+        row.remember("price", id);
+    }
     let per = read_per(row, &target);
     let unit = read_unit(row, &target);
     let kind = read_kind(row);
@@ -491,7 +505,7 @@ fn read_price(
         );
     }
     Some(Price {
-        id,
+        id: id?.to_owned(),
         label,
         target,
         kind: kind?,
@@ -722,6 +736,9 @@ fn read_discounts(top: &mut Fields<'_>, zone: Tz, book: &mut PriceBook) {
         items.extend(row.texts("packages"));
         let net_prices = row.boolean("net_prices").unwrap_or(false);
         let prorate = row.boolean("prorate").unwrap_or(true);
+        if let Some(id) = &id {
+            row.remember("discount", id);
+        }
         row.finish();
         if let (Some(id), Some(amount), Some(validity)) = (id, amount, validity) {
             book.discounts.push(Discount {
@@ -775,7 +792,7 @@ fn read_discount_amount(row: &mut Fields<'_>) -> Option<DiscountAmount> {
 }
 
 /// Services named by packages, prices and discounts exist, and so do packages.
-fn check_references(top: &Fields<'_>, book: &PriceBook) {
+fn check_references(errors: &Collector, book: &PriceBook) {
     let services: BTreeSet<&str> = book
         .services
         .iter()
@@ -786,7 +803,7 @@ fn check_references(top: &Fields<'_>, book: &PriceBook) {
         .iter()
         .map(|package| package.id.as_str())
         .collect();
-    let mut problems: BTreeMap<String, String> = BTreeMap::new();
+    let mut problems: BTreeMap<String, (&'static str, &str)> = BTreeMap::new();
     for package in &book.packages {
         for cell in &package.services {
             if !services.contains(cell.service.as_str()) {
@@ -794,7 +811,7 @@ fn check_references(top: &Fields<'_>, book: &PriceBook) {
                     "package {:?} holds the service {:?}, which is not in the book",
                     package.id, cell.service
                 );
-                problems.insert(message, "package".to_owned());
+                problems.insert(message, ("package", &package.id));
             }
         }
     }
@@ -809,7 +826,7 @@ fn check_references(top: &Fields<'_>, book: &PriceBook) {
                 "price {:?} is for the {kind} {id:?}, which is not in the book",
                 price.id
             );
-            problems.insert(message, "price".to_owned());
+            problems.insert(message, ("price", &price.id));
         }
     }
     for discount in &book.discounts {
@@ -819,12 +836,13 @@ fn check_references(top: &Fields<'_>, book: &PriceBook) {
                     "discount {:?} is on {item:?}, which is neither a service nor a package of the book",
                     discount.id
                 );
-                problems.insert(message, "discount".to_owned());
+                problems.insert(message, ("discount", &discount.id));
             }
         }
     }
-    for (message, field) in problems {
-        top.error(&field, "unknown_reference", message);
+    for (message, (table, id)) in problems {
+        let (place, line) = errors.place_of(table, id);
+        errors.push("unknown_reference", &place, line, message);
     }
 }
 
@@ -832,7 +850,7 @@ fn check_references(top: &Fields<'_>, book: &PriceBook) {
 /// order of their content, every scalar as text.
 fn canonical_digest(document: &Node) -> String {
     let mut text = String::new();
-    canonical(document, &mut text);
+    canonical(&change::without_history(document), &mut text);
     Sha256::digest(text.as_bytes())
         .iter()
         .fold(String::new(), |mut hex, byte| {

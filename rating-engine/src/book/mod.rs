@@ -1,12 +1,22 @@
 //! Price books: model, file format, validation.
 
+mod change;
 mod conflict;
+mod diff;
 mod document;
+mod edit;
+mod editable;
 mod errors;
 mod fields;
 mod load;
 pub(crate) mod model;
+mod when;
 
+pub use change::BookChange;
 pub(crate) use conflict::pattern_matches;
+pub use diff::{BookDiff, DiffEntry, DiffKind, diff};
+pub use edit::{ChangeNote, Edit, EditedBook, edit_book};
+pub use editable::{BookFormat, Row};
 pub use errors::{BookError, BookErrors};
 pub use model::PriceBook;
+pub use when::{ParseWhenError, When};

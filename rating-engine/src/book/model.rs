@@ -5,6 +5,7 @@ use chrono_tz::Tz;
 use cloudstack_usage::{Period, PeriodError};
 use rust_decimal::Decimal;
 
+use super::change::BookChange;
 use crate::calendar;
 use crate::currency::Currency;
 use crate::meter::Meter;
@@ -453,6 +454,7 @@ pub struct PriceBook {
     pub(crate) services: Vec<Service>,
     pub(crate) packages: Vec<Package>,
     pub(crate) discounts: Vec<Discount>,
+    pub(crate) changes: Vec<BookChange>,
     pub(crate) digest: String,
 }
 
@@ -477,8 +479,13 @@ impl PriceBook {
         self.tag_moments
     }
 
+    /// The book's history, in the order of its versions. It decides no amount.
+    pub fn changes(&self) -> &[BookChange] {
+        &self.changes
+    }
+
     /// SHA-256 of the book's canonical content: the same for TOML and JSON, for any order
-    /// of its rows.
+    /// of its rows. Its history of changes is no part of it.
     pub fn digest(&self) -> &str {
         &self.digest
     }

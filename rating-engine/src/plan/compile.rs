@@ -57,7 +57,7 @@ impl<'a> Plan<'a> {
             .collect();
         let mut unknown_scopes = Vec::new();
         let mut resolve = |scope: &Scope, rule: String| {
-            let compiled = scope::compile(scope, inventory, &rule)?;
+            let compiled = scope::compile(scope, inventory, period, &rule)?;
             if compiled == CompiledScope::Nobody {
                 unknown_scopes.push((rule, scope.describe()));
             }

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use cloudstack_usage::{DomainId, History, Inventory, ProjectId, VmId, VolumeId};
+use cloudstack_usage::{DomainId, History, Inventory, Lifetime, Period, ProjectId, VmId, VolumeId};
 
 use crate::book::model::Scope;
 use crate::error::{RatingError, RatingErrorKind};
 
 /// A scope by id. A name that the inventory does not know is nobody's.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum CompiledScope {
     Book,
     Domain(DomainId),
@@ -49,15 +49,18 @@ impl CompiledScope {
     }
 }
 
-/// Resolves a scope by id, path or name.
+/// Resolves a scope by id, path or name. Names of VMs and volumes are used again and again:
+/// only those that lived within `period` count.
 ///
 /// # Errors
 /// When the name belongs to several.
 pub(crate) fn compile(
     scope: &Scope,
     inventory: &Inventory,
+    period: Period,
     rule: &str,
 ) -> Result<CompiledScope, RatingError> {
+    let lived = |lifetime: &Lifetime| lifetime.period().overlaps(&period);
     let compiled = match scope {
         Scope::Book => CompiledScope::Book,
         Scope::Domain(name) => {
@@ -72,16 +75,30 @@ pub(crate) fn compile(
                 .map_or(CompiledScope::Nobody, CompiledScope::Project)
         }
         Scope::Vm(name) => {
-            let named = inventory.vms.values().map(|entry| (&entry.id, &entry.name));
-            one(named, &VmId::new(name), name, "VM", rule)?
+            let named = || inventory.vms.values().map(|entry| (&entry.id, &entry.name));
+            let alive = inventory
+                .vms
+                .values()
+                .filter(|entry| lived(&entry.lifetime));
+            let alive = alive.map(|entry| (&entry.id, &entry.name));
+            one(alive, &VmId::new(name), name, "VM", rule)?
+                .or_else(|| gone(named(), &VmId::new(name), name))
                 .map_or(CompiledScope::Nobody, CompiledScope::Vm)
         }
         Scope::Volume(name) => {
-            let named = inventory
+            let named = || {
+                inventory
+                    .volumes
+                    .values()
+                    .map(|entry| (&entry.id, &entry.name))
+            };
+            let alive = inventory
                 .volumes
                 .values()
-                .map(|entry| (&entry.id, &entry.name));
-            one(named, &VolumeId::new(name), name, "volume", rule)?
+                .filter(|entry| lived(&entry.lifetime));
+            let alive = alive.map(|entry| (&entry.id, &entry.name));
+            one(alive, &VolumeId::new(name), name, "volume", rule)?
+                .or_else(|| gone(named(), &VolumeId::new(name), name))
                 .map_or(CompiledScope::Nobody, CompiledScope::Volume)
         }
     };
@@ -113,6 +130,18 @@ pub(crate) fn domain(
 
 fn had(history: &History<String>, name: &str) -> bool {
     history.spans().iter().any(|span| span.value == name)
+}
+
+/// One that is known by id or name, but did not live in the period: nothing of it is rated,
+/// so which of several it is does not matter.
+fn gone<'a, I: Eq + Clone + 'a>(
+    mut named: impl Iterator<Item = (&'a I, &'a History<String>)>,
+    id: &I,
+    name: &str,
+) -> Option<I> {
+    named
+        .find(|(candidate, names)| *candidate == id || had(names, name))
+        .map(|(candidate, _)| candidate.clone())
 }
 
 fn one<'a, I: Ord + Clone + std::fmt::Display + 'a>(

@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cloudstack_usage::{
-    Holder, Inventory, Lifetime, LifetimeSource, Owner, Period, ResourceId, UsageType, VmEntry,
-    VmId, VolumeEntry,
+    Holder, Inventory, Lifetime, LifetimeSource, Owner, Period, ResourceEntry, ResourceId,
+    UsageType, VmEntry, VmId, VolumeEntry,
 };
 
 use super::parts::Timeline;
@@ -26,6 +26,8 @@ struct Expected<'a> {
     usage_type: UsageType,
     resource: ResourceId,
     name: String,
+    /// When it lived under this owner.
+    life: Period,
     lifetime: &'a Lifetime,
     owner: Owner,
     /// Streams as its usage would have been, each with its time.
@@ -58,7 +60,7 @@ pub(crate) fn not_metered(
         if !compared || !grid.has_type(expected.usage_type) {
             continue;
         }
-        let Some(life) = expected.lifetime.period().intersect(&known) else {
+        let Some(life) = expected.life.intersect(&known) else {
             continue;
         };
         let used = placed.get(&(expected.usage_type, expected.resource.clone()));
@@ -92,28 +94,38 @@ fn expected(inventory: &Inventory) -> impl Iterator<Item = Expected<'_>> {
         .resources
         .values()
         .filter(|entry| entry.resource_type == "PublicIpAddress" && !entry.is_system)
-        .filter_map(|entry| {
-            let owner = entry.owner.nearest(entry.lifetime.start)?.clone();
-            let key = blank(UsageType::IpAddress, entry.id.clone(), &owner);
-            let key = StreamKey {
-                zone: entry.zone.clone(),
-                ..key
-            };
-            let name = entry
-                .name
-                .last()
-                .cloned()
-                .unwrap_or_else(|| entry.id.to_string());
-            Some(Expected {
-                usage_type: UsageType::IpAddress,
-                resource: entry.id.clone(),
-                streams: vec![(Period::always(), Stream::imagined(key, &name))],
-                name,
-                lifetime: &entry.lifetime,
-                owner,
-            })
-        });
+        .flat_map(expected_address);
     vms.chain(volumes).chain(addresses)
+}
+
+/// An address is expected for each owner in turn. When it was released between two syncs is
+/// not known: until the first of them it was held for certain.
+fn expected_address(entry: &ResourceEntry) -> impl Iterator<Item = Expected<'_>> {
+    let name = entry.name.last();
+    let name = name.cloned().unwrap_or_else(|| entry.id.to_string());
+    let spans = entry.owner.spans();
+    spans.iter().enumerate().filter_map(move |(index, span)| {
+        let key = StreamKey {
+            zone: entry.zone.clone(),
+            ..blank(UsageType::IpAddress, entry.id.clone(), &span.value)
+        };
+        let held = match &span.ended {
+            Some(ended) if index + 1 < spans.len() => {
+                let until = ended.not_before.unwrap_or(ended.at);
+                Period::new(span.period.start(), until).ok()?
+            }
+            _ => Period::from(span.period.start()),
+        };
+        Some(Expected {
+            usage_type: UsageType::IpAddress,
+            resource: entry.id.clone(),
+            streams: vec![(Period::always(), Stream::imagined(key, &name))],
+            name: name.clone(),
+            life: held.intersect(&entry.lifetime.period())?,
+            lifetime: &entry.lifetime,
+            owner: span.value.clone(),
+        })
+    })
 }
 
 fn expected_vm(entry: &VmEntry) -> Option<Expected<'_>> {
@@ -142,6 +154,7 @@ fn expected_vm(entry: &VmEntry) -> Option<Expected<'_>> {
         usage_type: UsageType::AllocatedVm,
         resource: entry.id.as_resource(),
         name,
+        life: entry.lifetime.period(),
         lifetime: &entry.lifetime,
         owner,
         streams,
@@ -173,6 +186,7 @@ fn expected_volume(entry: &VolumeEntry) -> Option<Expected<'_>> {
         usage_type: UsageType::Volume,
         resource: entry.id.as_resource(),
         name,
+        life: entry.lifetime.period(),
         lifetime: &entry.lifetime,
         owner,
         streams,

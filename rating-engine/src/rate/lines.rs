@@ -234,7 +234,7 @@ impl<'p, 'a> LineBuilder<'_, 'p, 'a> {
             item,
             price: price.map(|price| price.id.clone()).unwrap_or_default(),
             price_text: price
-                .map(|price| price_text(price, self.plan))
+                .map(|price| price_text(price, self.plan.book.currency))
                 .unwrap_or_default(),
             exemption: self.key.exemption.clone(),
             discounts: self.discount_ids(),
@@ -521,8 +521,7 @@ fn quantity_unit(price: &Price) -> String {
 }
 
 /// A price in words: `7.50 EUR per vCPU and month`, `3.00 EUR per month`.
-fn price_text(price: &Price, plan: &Plan<'_>) -> String {
-    let currency = plan.book.currency;
+pub(crate) fn price_text(price: &Price, currency: Currency) -> String {
     let unit = match (price.unit.measure(), price.per) {
         (_, Per::Unit) => format!("per {}", price.unit.name()),
         (Measure::Each, Per::Once) => "once".to_owned(),

@@ -9,7 +9,9 @@ mod names;
 mod parts;
 mod rating;
 mod records_only;
+mod sizes;
 mod uncertainty;
 
 pub(crate) use coverage::hours;
+pub(crate) use lines::price_text;
 pub use rating::Rating;

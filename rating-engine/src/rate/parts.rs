@@ -158,6 +158,8 @@ impl<'p, 'a> Timeline<'p, 'a> {
             for (index, interval) in self.touched(span) {
                 let used = Self::used(&self.subject, span, interval);
                 fate.note(&interval.decision);
+                // kept for a version that knows its type
+                fate.held |= matches!(self.subject.stream.key.usage_type, UsageType::Unknown(_));
                 if self.accumulates(&interval.decision) {
                     parts.extend(self.priced(stream, index, used));
                 } else {

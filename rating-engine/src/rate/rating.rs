@@ -9,7 +9,7 @@ use cloudstack_usage::{
 
 use super::coverage::{self, PlacedByResource, hours};
 use super::parts::{Fate, Part, Problem, Timeline, What, instant};
-use super::{accumulate, digest, discount, lines, records_only, uncertainty};
+use super::{accumulate, digest, discount, lines, records_only, sizes, uncertainty};
 use crate::book::model::{Inheritance, PriceBook, Target};
 use crate::error::RatingError;
 use crate::exact::Exact;
@@ -371,6 +371,11 @@ fn findings_of(
         findings.extend(no_effect(plan, timeline));
         findings.extend(outside_lifetime(plan, timeline, placed));
     }
+    let windows: Vec<&[Clean]> = prepared
+        .iter()
+        .map(|prepared| prepared.windows.as_slice())
+        .collect();
+    findings.extend(sizes::several_sizes(plan, view, &windows));
     findings.extend(problem_findings(plan, view));
     findings.extend(uncertainty::tag_findings(plan, view));
     findings.extend(uncertainty::size_findings(plan, view));

@@ -100,15 +100,27 @@ fn doubts(plan: &Plan<'_>, timeline: &Timeline<'_, '_>) -> Vec<Doubt> {
     let mut doubts = Vec::new();
     for (resource, tags) in timeline.subject.tag_histories() {
         for (key, history) in tags.iter().filter(|(key, _)| plan.reads_tag(key)) {
-            for span in history.spans() {
-                doubts.extend(doubts_of(plan, &resource, key, span));
+            let spans = history.spans();
+            for (index, span) in spans.iter().enumerate() {
+                // one value in place of another is one doubt: that of the new one's coming
+                let is_replaced = spans.get(index + 1).is_some_and(|next| {
+                    Some(next.began.at) == span.ended.map(|ended| ended.at)
+                        && next.began.not_before.is_some()
+                });
+                doubts.extend(doubts_of(plan, &resource, key, span, is_replaced));
             }
         }
     }
     doubts
 }
 
-fn doubts_of(plan: &Plan<'_>, resource: &ResourceId, key: &str, span: &Span<String>) -> Vec<Doubt> {
+fn doubts_of(
+    plan: &Plan<'_>,
+    resource: &ResourceId,
+    key: &str,
+    span: &Span<String>,
+    is_replaced: bool,
+) -> Vec<Doubt> {
     let doubt = |kind, from, until, other: Option<String>, what: String| Doubt {
         kind,
         resource: resource.clone(),
@@ -151,7 +163,7 @@ fn doubts_of(plan: &Plan<'_>, resource: &ResourceId, key: &str, span: &Span<Stri
             what,
         ));
     }
-    if let Some(ended) = &span.ended
+    if let Some(ended) = span.ended.filter(|_| !is_replaced)
         && let Some(not_before) = ended.not_before
     {
         let what = format!(

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use cloudstack_usage::{History, Inventory, Moment, MomentSource, VmId, VolumeId};
+use cloudstack_usage::{History, Inventory, Moment, MomentSource, Period, VmId, VolumeId};
 
 use super::placement::Placed;
+use crate::statement::Placement;
 
 /// A run of attach rows: time in which a volume was attached to a VM for certain.
 #[derive(Debug, Clone)]
@@ -13,6 +14,9 @@ struct Run {
     vm: VmId,
     start: i64,
     end: i64,
+    /// Whether its bounds are moments, rather than those of a window in which some time was
+    /// used somewhere.
+    is_placed: bool,
 }
 
 /// The attachments of all volumes over time.
@@ -31,6 +35,7 @@ impl Attachments {
                 vm: vm.clone(),
                 start: part.start,
                 end: part.end,
+                is_placed: part.placement != Placement::Spread,
             }));
         }
         let mut by_volume: BTreeMap<VolumeId, History<VmId>> = inventory
@@ -41,11 +46,7 @@ impl Attachments {
         for (volume, runs) in runs {
             let runs = joined(runs);
             let known = by_volume.entry(volume).or_default();
-            *known = if known.is_empty() {
-                from_runs(&runs)
-            } else {
-                sharpened(known, &runs)
-            };
+            *known = between(&sharpened(known, &runs), &runs);
         }
         Self { by_volume }
     }
@@ -63,7 +64,12 @@ fn joined(mut runs: Vec<Run>) -> Vec<Run> {
     let mut joined: Vec<Run> = Vec::new();
     for run in runs {
         match joined.last_mut() {
-            Some(last) if last.vm == run.vm && run.start <= last.end => {
+            Some(last)
+                if last.vm == run.vm
+                    && run.start <= last.end
+                    && last.is_placed
+                    && run.is_placed =>
+            {
                 last.end = last.end.max(run.end);
             }
             _ => joined.push(run),
@@ -81,12 +87,30 @@ fn proven(millis: i64) -> Option<Moment> {
     instant(millis).map(|at| Moment::certain(at, MomentSource::Record))
 }
 
-/// A volume that no sync saw attached is attached where rows say so.
-fn from_runs(runs: &[Run]) -> History<VmId> {
-    let mut history = History::new();
-    for run in runs {
+/// Adds what rows say of the time in which the syncs know of no attachment: a volume that
+/// was attached and taken off again between two of them.
+fn between(known: &History<VmId>, runs: &[Run]) -> History<VmId> {
+    let mut spans: Vec<(Moment, Option<Moment>, VmId)> = known
+        .spans()
+        .iter()
+        .map(|span| (span.began, span.ended, span.value.clone()))
+        .collect();
+    let is_free = |run: &&Run| {
+        let time = instant(run.start)
+            .zip(instant(run.end))
+            .and_then(|(start, end)| Period::new(start, end).ok());
+        time.is_some_and(|time| !known.spans().iter().any(|span| span.period.overlaps(&time)))
+    };
+    for run in runs.iter().filter(is_free) {
         if let (Some(began), Some(ended)) = (proven(run.start), proven(run.end)) {
-            history.set(began, run.vm.clone());
+            spans.push((began, Some(ended), run.vm.clone()));
+        }
+    }
+    spans.sort_by_key(|(began, ..)| began.at);
+    let mut history = History::new();
+    for (began, ended, vm) in spans {
+        history.set(began, vm);
+        if let Some(ended) = ended {
             history.clear(ended);
         }
     }
@@ -99,7 +123,10 @@ fn from_runs(runs: &[Run]) -> History<VmId> {
 fn sharpened(known: &History<VmId>, runs: &[Run]) -> History<VmId> {
     let mut history = History::new();
     for span in known.spans() {
-        let of_vm = || runs.iter().filter(|run| run.vm == span.value);
+        let of_vm = || {
+            runs.iter()
+                .filter(|run| run.is_placed && run.vm == span.value)
+        };
         let began = of_vm()
             .find_map(|run| within(&span.began, run.start))
             .unwrap_or(span.began);

@@ -1,5 +1,9 @@
 //! Streams: the records of one resource, owner and size, whatever their window.
 
+#[expect(
+    clippy::disallowed_types,
+    reason = "looked up for every record, never walked: its order decides nothing"
+)]
 use std::collections::HashMap;
 
 use cloudstack_usage::{
@@ -31,7 +35,7 @@ pub(crate) struct StreamKey {
 }
 
 impl StreamKey {
-    fn of(record: &UsageRecord) -> Self {
+    pub(crate) fn of(record: &UsageRecord) -> Self {
         Self {
             usage_type: record.usage_type,
             identity: record.identity(),
@@ -158,7 +162,7 @@ impl Stream {
 /// All streams, found by their key.
 #[derive(Debug, Default)]
 pub(crate) struct Streams {
-    // looked up only, never walked: the order of a hash map decides nothing
+    #[expect(clippy::disallowed_types, reason = "looked up, never walked")]
     by_key: HashMap<(StreamKey, bool), usize>,
     streams: Vec<Stream>,
 }

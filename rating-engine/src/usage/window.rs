@@ -55,7 +55,7 @@ const OWN_TIME_TOLERANCE_MILLIS: i128 = 1_000;
 pub(crate) fn clean(stream: &Stream, pieces: u64) -> (Vec<Clean>, Vec<Doubt>) {
     let mut doubts = Vec::new();
     let windows = add_twins(stream, pieces, &mut doubts);
-    let windows = cut_to_window(stream.key.usage_type, windows, pieces, &mut doubts);
+    let windows = cut_to_window(stream, windows, pieces, &mut doubts);
     (without_overlaps(windows, &mut doubts), doubts)
 }
 
@@ -102,15 +102,17 @@ fn add_twins(stream: &Stream, pieces: u64, doubts: &mut Vec<Doubt>) -> Vec<Clean
     windows
 }
 
-/// Time beyond the window is held. Several NICs of one offering share a record (type 13),
+/// Time beyond the window is held; bytes are no time. Several NICs of one offering share a record (type 13),
 /// and the pieces of a VM snapshot a key, so these may have more.
 fn cut_to_window(
-    usage_type: UsageType,
+    stream: &Stream,
     mut windows: Vec<Clean>,
     pieces: u64,
     doubts: &mut Vec<Doubt>,
 ) -> Vec<Clean> {
-    if usage_type.unit() != Some(cloudstack_usage::Unit::Time)
+    let usage_type = stream.key.usage_type;
+    if stream.holds_bytes
+        || usage_type.unit() != Some(cloudstack_usage::Unit::Time)
         || usage_type == UsageType::NetworkOffering
     {
         return windows;

@@ -400,3 +400,43 @@ fn line_of_first(bill: &Bill) -> &LineItem {
     lines.sort_by(|left, right| left.key.cmp(&right.key));
     lines[0]
 }
+
+/// The numbers of the crate's README.
+#[test]
+fn the_stages_of_the_readme_have_these_numbers() {
+    let rows = "
+[[price]]
+id = \"cpu\"
+meter = \"cpu\"
+amount = \"10.00\"
+per = \"month\"
+[[price]]
+id = \"ram\"
+meter = \"ram\"
+amount = 0
+per = \"month\"
+[[discount]]
+id = \"ten\"
+percent = 10
+until = \"2026-09-25\"
+";
+    let book = book(rows);
+    let cloud = Cloud::new()
+        .vm("m", 2, 1, "2026-09-16 12:00", "2026-11-01")
+        .tag("m", "Billing", "noCPU", "2026-09-20", "2026-09-23");
+    let bill = cloud.rate(&book, month(&book, "2026-09"));
+    let mut amounts: Vec<(String, String)> = of(&bill, "cpu")
+        .iter()
+        .map(|line| (line.net.to_string(), line.amount.amount()))
+        .collect();
+    amounts.sort();
+    let expected = [("0", "0.00"), ("10/3", "3.33"), ("39/10", "3.90")];
+    assert_eq!(
+        amounts,
+        expected.map(|(exact, printed)| (exact.to_owned(), printed.to_owned()))
+    );
+    assert_eq!(
+        (bill.exact.to_string(), bill.total.amount()),
+        ("217/30".to_owned(), "7.23".to_owned())
+    );
+}

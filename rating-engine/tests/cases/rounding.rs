@@ -9,15 +9,15 @@ const HALF_EVEN: &str = "rounding = \"half-even\"\n";
 
 /// One price of a full month for each VM by name, and the VMs; so lines of given amounts.
 fn lines_of(settings: &str, amounts: &[&str]) -> Bill {
-    let mut rows = String::new();
+    let mut rows: Vec<String> = Vec::new();
     let mut cloud = Cloud::new();
     for (index, amount) in amounts.iter().enumerate() {
-        rows += &format!(
+        rows.push(format!(
             "[[price]]\nid = \"p{index}\"\nmeter = \"vm\"\nname = \"m{index}\"\namount = \"{amount}\"\nper = \"month\"\n"
-        );
+        ));
         cloud = cloud.vm(&format!("m{index}"), 1, 1, "2026-08-01", "2026-11-01");
     }
-    let book = book_with(settings, &rows);
+    let book = book_with(settings, &rows.concat());
     cloud.rate(&book, month(&book, "2026-09"))
 }
 

@@ -26,7 +26,7 @@ fn a_volume_is_billed_once_though_it_has_two_rows_a_day() {
             let attach_rows = in_month.count();
             assert!(attach_rows > 60);
             // they and the allocated time of VMs are all that is for reference only
-            assert!(bill.counts.reference as usize >= attach_rows);
+            assert!(bill.counts.reference >= u64::try_from(attach_rows).unwrap());
             let lines = bill
                 .statements
                 .iter()

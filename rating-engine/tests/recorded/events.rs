@@ -83,13 +83,16 @@ enum Action {
     Change,
 }
 
+/// Since when something is used, and its level.
+type Began = (DateTime<Utc>, (u64, u64));
+
 struct Reader<'a> {
     recording: &'a Recording,
     ids: BTreeMap<(&'static str, u64), String>,
     offerings: BTreeMap<u64, (u64, u64)>,
     details: BTreeMap<(u64, String), u64>,
     vm_levels: BTreeMap<String, (u64, u64)>,
-    open: BTreeMap<(u32, String), (DateTime<Utc>, (u64, u64))>,
+    open: BTreeMap<(u32, String), Began>,
     uses: Vec<Use>,
 }
 

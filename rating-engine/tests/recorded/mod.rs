@@ -1,6 +1,7 @@
 //! The recorded October, in the worlds in which it is told.
 
 mod attachments;
+mod dirty;
 mod events;
 mod findings;
 mod recording;
@@ -143,7 +144,8 @@ pub(crate) fn measuring_book(zone: &str) -> PriceBook {
             _ => "",
         };
         let slug = meter.slug();
-        text += &format!("[[price]]\nid = {slug:?}\nmeter = {slug:?}\namount = \"1\"\n{how}\n");
+        let row = format!("[[price]]\nid = {slug:?}\nmeter = {slug:?}\namount = \"1\"\n{how}\n");
+        text.push_str(&row);
     }
     PriceBook::from_toml(&text).unwrap()
 }

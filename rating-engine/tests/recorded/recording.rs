@@ -1,7 +1,7 @@
 //! The recorded CloudStack of `examples/data`, and copies of it in which every date, name
 //! and id is another one: what holds for the recording by chance does not hold for a copy.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -78,7 +78,7 @@ impl Recording {
     pub(crate) fn usage(&self, folder_name: &str) -> Vec<UsageRecord> {
         let folder = folder().join(folder_name);
         let index: Value = serde_json::from_slice(&body(&folder.join("index.json"))).unwrap();
-        let mut changed = HashMap::new();
+        let mut changed = BTreeMap::new();
         let mut records = Vec::new();
         for entry in index.as_array().unwrap() {
             let bytes = self.changed(
@@ -95,7 +95,7 @@ impl Recording {
     /// The rows of a database table.
     pub(crate) fn table(&self, name: &str) -> Vec<Value> {
         let path = folder().join(format!("sql-daily/{name}.jsonl.gz"));
-        let mut changed = HashMap::new();
+        let mut changed = BTreeMap::new();
         let text = String::from_utf8(body(&path)).unwrap();
         text.lines()
             .map(|line| {
@@ -128,22 +128,20 @@ impl Recording {
         let mut renamed = String::with_capacity(text.len());
         let mut rest = text;
         while let Some(first) = rest.chars().next() {
-            match self.words.iter().find(|(word, _)| rest.starts_with(word)) {
-                Some((word, other)) => {
-                    renamed.push_str(other);
-                    rest = &rest[word.len()..];
-                }
-                None => {
-                    renamed.push(first);
-                    rest = &rest[first.len_utf8()..];
-                }
+            if let Some((word, other)) = self.words.iter().find(|(word, _)| rest.starts_with(word))
+            {
+                renamed.push_str(other);
+                rest = &rest[word.len()..];
+            } else {
+                renamed.push(first);
+                rest = &rest[first.len_utf8()..];
             }
         }
         renamed
     }
 
     /// A body with every text in it changed.
-    fn changed(&self, json: &[u8], known: &mut HashMap<String, String>) -> Vec<u8> {
+    fn changed(&self, json: &[u8], known: &mut BTreeMap<String, String>) -> Vec<u8> {
         if self.is_original() {
             return json.to_vec();
         }
@@ -152,7 +150,7 @@ impl Recording {
         serde_json::to_vec(&value).unwrap()
     }
 
-    fn change(&self, value: &mut Value, known: &mut HashMap<String, String>) {
+    fn change(&self, value: &mut Value, known: &mut BTreeMap<String, String>) {
         match value {
             Value::String(text) => {
                 if let Some(changed) = known.get(text) {
@@ -188,7 +186,7 @@ impl Recording {
             "cloudstack-recording-{}-{number}",
             std::process::id()
         ));
-        let mut known = HashMap::new();
+        let mut known = BTreeMap::new();
         for sync in fs::read_dir(folder().join("metadata")).unwrap() {
             let sync = sync.unwrap();
             let name = sync.file_name().into_string().unwrap();

@@ -2,5 +2,6 @@
 
 pub(crate) mod about;
 pub(crate) mod findings;
+pub(crate) mod leaks;
 pub(crate) mod lines;
 pub(crate) mod summary;

@@ -11,3 +11,4 @@ mod crashes;
 mod demo;
 mod support;
 mod syncs;
+mod time_travel;

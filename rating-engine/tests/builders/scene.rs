@@ -259,6 +259,7 @@ impl Plan {
         )
     }
 
+    #[expect(clippy::too_many_lines, reason = "one thing after the other")]
     fn cloud(&self, period: Period) -> Cloud {
         let at = |minute: i64| minute_of(period, minute);
         let life = |(start, end): (i64, i64)| Period::new(at(start), at(end)).unwrap();

@@ -59,7 +59,7 @@ pub(crate) fn book_text(settings: &str, rows: &str) -> String {
             .lines()
             .any(|line| line.trim_start().starts_with(key))
         {
-            text += &format!("{key} = {value}\n");
+            text.extend([key, " = ", value, "\n"]);
         }
     }
     text + settings + "\n" + rows

@@ -269,7 +269,7 @@ impl Cloud {
         id: &str,
         owner: &str,
         window: Period,
-        raw: String,
+        raw: &str,
         unit: &str,
     ) -> Map<String, Value> {
         let owner = self.owner(owner, window.end() - TimeDelta::seconds(1));
@@ -322,7 +322,8 @@ impl Cloud {
                 for (millis, owner, size) in shares(*window, disk.life, &[], &cuts, |at| {
                     (value_at(&disk.owner, at), *value_at(&disk.size, at))
                 }) {
-                    let mut record = self.record(6, &disk.id, owner, *window, hours(millis), "Hrs");
+                    let mut record =
+                        self.record(6, &disk.id, owner, *window, &hours(millis), "Hrs");
                     record.insert("size".to_owned(), json!(size));
                     if let Some(offering) = &disk.offering {
                         record.insert("offeringid".to_owned(), json!(offering));
@@ -334,7 +335,7 @@ impl Cloud {
                 for (millis, owner, ()) in shares(*window, ip.life, &[], &times(&ip.owner), |at| {
                     (value_at(&ip.owner, at), ())
                 }) {
-                    let mut record = self.record(3, &ip.id, owner, *window, hours(millis), "Hrs");
+                    let mut record = self.record(3, &ip.id, owner, *window, &hours(millis), "Hrs");
                     record.insert("issystem".to_owned(), json!(false));
                     records.push(Value::from(record).to_string());
                 }
@@ -347,7 +348,7 @@ impl Cloud {
                     &counter.id,
                     &counter.owner,
                     *window,
-                    amount.to_string(),
+                    &amount.to_string(),
                     "units",
                 );
                 records.push(Value::from(record).to_string());
@@ -365,7 +366,7 @@ impl Cloud {
         window: Period,
         millis: i64,
     ) -> String {
-        let mut record = self.record(usage_type, &vm.id, owner, window, hours(millis), "Hrs");
+        let mut record = self.record(usage_type, &vm.id, owner, window, &hours(millis), "Hrs");
         record.insert("virtualmachineid".to_owned(), json!(vm.id));
         record.insert("name".to_owned(), json!(vm.id));
         if !self.sizes_only_in_lists {

@@ -1,0 +1,441 @@
+//! What is wrong with a price book is said at once, with its place and line.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a helper that fails fails its test"
+)]
+
+#[path = "builders/mod.rs"]
+mod support;
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+use rating_engine::{BookError, PriceBook};
+
+use support::{at, book, book_text, book_with};
+
+const PRICE: &str = "[[price]]\nid = \"p\"\nmeter = \"cpu\"\n";
+
+fn errors(text: &str) -> Vec<BookError> {
+    match PriceBook::from_toml(text) {
+        Ok(_) => Vec::new(),
+        Err(errors) => errors.errors().to_vec(),
+    }
+}
+
+/// A price of CPU with these further fields.
+fn price(fields: &str) -> String {
+    format!("{PRICE}{fields}\n")
+}
+
+fn plain(fields: &str) -> String {
+    price(&format!("amount = 1\nper = \"month\"\n{fields}"))
+}
+
+#[test]
+fn many_mistakes_are_as_many_errors_with_their_places_and_lines() {
+    let text = r#"schema = 2
+name = "Ten mistakes"
+currency = "EURO"
+zone = "Europe/Berlin"
+compute = "sometimes"
+curency = "EUR"
+
+[[price]]
+id = "cpu"
+meter = "cpu"
+amount = "ten"
+per = "month"
+
+[[price]]
+id = "cpu"
+meter = "ram"
+amount = 1
+per = "fortnight"
+
+[[price]]
+id = "disk"
+meter = "disc"
+amount = 1
+per = "month"
+
+[[discount]]
+id = "spring"
+percent = 120
+until = "31.03.2026"
+
+[[package]]
+id = "Gold"
+services = ["Backup"]
+"#;
+    let found: Vec<(Option<usize>, String, &str)> = errors(text)
+        .iter()
+        .map(|error| (error.line(), error.place().to_owned(), error.slug()))
+        .collect();
+    let expected = [
+        (1, "schema", "schema_version"),
+        (3, "currency", "unknown_currency"),
+        (5, "compute", "unknown_value"),
+        (6, "curency", "unknown_field"),
+        (11, "price[1].amount", "not_a_number"),
+        (15, "price[2].id", "duplicate_id"),
+        (18, "price[2].per", "unknown_value"),
+        (22, "price[3].meter", "unknown_meter"),
+        (28, "discount[1].percent", "out_of_range"),
+        (29, "discount[1].until", "not_a_date"),
+        (31, "package[1]", "unknown_reference"),
+    ];
+    let expected: Vec<(Option<usize>, String, &str)> = expected
+        .iter()
+        .map(|(line, place, slug)| (Some(*line), (*place).to_owned(), *slug))
+        .collect();
+    assert_eq!(found, expected);
+    // the whole as one message, each on a line of its own
+    let message = PriceBook::from_toml(text).unwrap_err().to_string();
+    assert_eq!(message.lines().count(), 1 + expected.len());
+    assert!(message.contains("line 6: curency: there is no such field; did you mean currency?"));
+}
+
+/// For each slug a book that has just that error, and its place.
+#[expect(clippy::too_many_lines, reason = "a table of one row for each slug")]
+fn one_for_each_slug() -> Vec<(&'static str, String, &'static str)> {
+    let rows = |text: &str| book_text("", text);
+    vec![
+        (
+            "conflict",
+            rows(&plain(
+                "from = \"2026-01-01\"\nuntil = \"2026-02-01\"\nduration = \"1 month\"",
+            )),
+            "price[1].duration",
+        ),
+        (
+            "duplicate_id",
+            rows(&(plain("") + &plain("from = \"2030-01-01\""))),
+            "price[2].id",
+        ),
+        ("empty", rows(&plain("label = \" \"")), "price[1].label"),
+        ("missing", rows(&price("amount = 1")), "price[1].per"),
+        (
+            "negative",
+            rows(&price("amount = \"-1\"\nper = \"month\"")),
+            "price[1].amount",
+        ),
+        (
+            "not_a_date",
+            rows(&plain("from = \"soon\"")),
+            "price[1].from",
+        ),
+        (
+            "not_a_duration",
+            rows(&plain("from = \"2026-01-01\"\nduration = \"a while\"")),
+            "price[1].duration",
+        ),
+        (
+            "not_a_number",
+            rows(&price("amount = \"1,50\"\nper = \"month\"")),
+            "price[1].amount",
+        ),
+        (
+            "not_a_tag",
+            rows(&plain("resource_tag = \"=x\"")),
+            "price[1].resource_tag",
+        ),
+        (
+            "out_of_range",
+            rows("[[discount]]\nid = \"d\"\npercent = 101\n"),
+            "discount[1].percent",
+        ),
+        (
+            "price_overlap",
+            rows(&(plain("") + &plain("").replace("\"p\"", "\"q\""))),
+            "price[2]",
+        ),
+        (
+            "reversed",
+            rows(&plain("from = \"2026-02-01\"\nuntil = \"2026-01-01\"")),
+            "price[1].until",
+        ),
+        ("schema_version", book_text("schema = 7", ""), "schema"),
+        (
+            "scope",
+            rows(&plain("scope = { domain = \"a\", project = \"b\" }")),
+            "price[1].scope",
+        ),
+        ("syntax", rows("[[price"), ""),
+        (
+            "tier_bounds",
+            rows(&price(
+                "per = \"month\"\ntiers = [{ up_to = 5, amount = 1 }, { up_to = 4, amount = 2 }, { amount = 3 }]",
+            )),
+            "price[1].tiers",
+        ),
+        (
+            "unknown_currency",
+            book_text("currency = \"XYZ\"", ""),
+            "currency",
+        ),
+        (
+            "unknown_field",
+            rows(&plain("ammount = 1")),
+            "price[1].ammount",
+        ),
+        (
+            "unknown_meter",
+            rows(&plain("").replace("\"cpu\"", "\"gpu\"")),
+            "price[1].meter",
+        ),
+        (
+            "unknown_reference",
+            rows("[[price]]\nid = \"p\"\nservice = \"none\"\namount = 1\nper = \"month\"\n"),
+            "price[1]",
+        ),
+        (
+            "unknown_unit",
+            rows(&plain("unit = \"GiB\"")),
+            "price[1].unit",
+        ),
+        (
+            "unknown_value",
+            rows(&plain("basis = \"always\"")),
+            "price[1].basis",
+        ),
+        (
+            "unknown_zone",
+            book_text("zone = \"Europe/Bonn\"", ""),
+            "zone",
+        ),
+        ("wrong_type", rows(&plain("label = 5")), "price[1].label"),
+    ]
+}
+
+#[test]
+fn every_slug_has_a_book_with_just_that_error() {
+    let mut seen: BTreeSet<&str> = BTreeSet::new();
+    for (slug, text, place) in one_for_each_slug() {
+        let found = errors(&text);
+        let all: Vec<(&str, &str)> = found
+            .iter()
+            .map(|error| (error.slug(), error.place()))
+            .collect();
+        assert_eq!(all, [(slug, place)], "{text}");
+        assert!(found[0].line().is_some(), "{slug} has no line");
+        seen.insert(slug);
+    }
+    // the one error that only JSON can have
+    let json = r#"{"schema":1,"name":"n","currency":"EUR","zone":"UTC","compute":"running",
+        "discount":[{"id":"d","percent":12.5}]}"#;
+    let not_exact = PriceBook::from_json(json).unwrap_err();
+    assert_eq!(not_exact.errors()[0].slug(), "not_exact");
+    assert_eq!(not_exact.errors()[0].place(), "discount[1].percent");
+    seen.insert("not_exact");
+    let all: BTreeSet<&str> = BookError::SLUGS.iter().copied().collect();
+    assert_eq!(seen, all);
+}
+
+/// The slugs that the source uses are those of the list.
+#[test]
+fn the_list_of_slugs_is_that_of_the_source() {
+    let sources = [
+        include_str!("../src/book/document.rs"),
+        include_str!("../src/book/fields.rs"),
+        include_str!("../src/book/conflict.rs"),
+        include_str!("../src/book/load.rs"),
+    ];
+    let mut used: BTreeSet<&str> = BTreeSet::new();
+    for source in sources {
+        // the slug is the first or the second argument of what reports an error
+        for call in [".error(", ".push(", "BookError::new(", "Err(("] {
+            for (at, _) in source.match_indices(call) {
+                let rest = &source[at + call.len()..];
+                let arguments: Vec<&str> = rest.splitn(3, ',').map(str::trim).take(2).collect();
+                let words = arguments
+                    .iter()
+                    .filter_map(|text| text.strip_prefix('"')?.strip_suffix('"'));
+                used.extend(words.filter(|word| BookError::SLUGS.contains(word)));
+                let place = usize::from(call == ".error(");
+                let slug = arguments
+                    .get(place)
+                    .and_then(|text| text.strip_prefix('"')?.strip_suffix('"'));
+                assert!(
+                    slug.is_none_or(|slug| BookError::SLUGS.contains(&slug)),
+                    "{slug:?} is not in the list"
+                );
+            }
+        }
+    }
+    // `syntax` and the two of numbers are built elsewhere in an argument list
+    for slug in BookError::SLUGS {
+        assert!(
+            used.contains(slug)
+                || sources
+                    .iter()
+                    .any(|source| source.contains(&format!("\"{slug}\""))),
+            "{slug} is not used"
+        );
+    }
+}
+
+const BOOK_TOML: &str = r#"
+schema = 1
+name = "Both"
+currency = "EUR"
+zone = "Europe/Berlin"
+compute = "running"
+month = "h730"
+
+[[service]]
+id = "Backup"
+amount = "8.00"
+per = "month"
+
+[[package]]
+id = "Gold"
+services = ["Backup"]
+
+[[price]]
+id = "cpu"
+meter = "cpu"
+amount = "10.50"
+per = "month"
+from = "2026-01-01"
+until = "2026-10-31"
+scope = { domain = "ROOT/acme" }
+
+[[price]]
+id = "disk"
+meter = "disk"
+per = "month"
+tiers = [{ up_to = 100, amount = "0.10" }, { amount = "0.05", flat = 2 }]
+
+[[discount]]
+id = "d"
+percent = 5
+meters = ["cpu", "ram"]
+"#;
+
+const BOOK_JSON: &str = r#"{
+  "discount": [{"meters": ["ram", "cpu"], "percent": 5, "id": "d"}],
+  "price": [
+    {"id": "disk", "meter": "disk", "per": "month",
+     "tiers": [{"up_to": 100, "amount": "0.10"}, {"amount": "0.05", "flat": 2}]},
+    {"id": "cpu", "meter": "cpu", "amount": "10.50", "per": "month", "from": "2026-01-01",
+     "until": "2026-10-31", "scope": {"domain": "ROOT/acme"}}
+  ],
+  "package": [{"id": "Gold", "services": ["Backup"]}],
+  "service": [{"id": "Backup", "amount": "8.00", "per": "month"}],
+  "month": "h730", "compute": "running", "zone": "Europe/Berlin", "currency": "EUR",
+  "name": "Both", "schema": 1
+}"#;
+
+#[test]
+fn toml_and_json_give_one_book() {
+    let toml = PriceBook::from_toml(BOOK_TOML).unwrap();
+    let json = PriceBook::from_json(BOOK_JSON).unwrap();
+    assert_eq!(toml, json);
+    assert_eq!(toml.digest(), json.digest());
+    // and another amount, name or date another digest
+    for (from, to) in [
+        ("10.50", "10.51"),
+        ("Both", "Two"),
+        ("2026-10-31", "2026-10-30"),
+        ("percent = 5", "percent = 6"),
+    ] {
+        assert_ne!(
+            PriceBook::from_toml(&BOOK_TOML.replace(from, to))
+                .unwrap()
+                .digest(),
+            toml.digest()
+        );
+    }
+}
+
+#[test]
+fn a_date_as_an_end_includes_its_day_in_the_books_zone() {
+    let book = PriceBook::from_toml(BOOK_TOML).unwrap();
+    let validity = book
+        .prices()
+        .iter()
+        .find(|price| price.id == "cpu")
+        .unwrap()
+        .validity;
+    assert_eq!(validity.start(), at("2025-12-31 23:00"));
+    // 1 November 00:00 in Berlin's winter time
+    assert_eq!(validity.end(), at("2026-10-31 23:00"));
+    // with an offset it is that instant, without one the book's civil time
+    let instant = support::book(&plain(
+        "from = \"2026-10-31 09:00:00\"\nuntil = \"2026-10-31T12:00:00+02:00\"",
+    ));
+    assert_eq!(
+        instant.prices()[0].validity,
+        support::between("2026-10-31 09:00", "2026-10-31 10:00")
+    );
+}
+
+#[test]
+fn durations_end_on_the_last_day_of_a_shorter_month() {
+    let end = |from: &str, duration: &str| {
+        let row = format!(
+            "[[discount]]\nid = \"d\"\npercent = 1\nfrom = \"{from}\"\nduration = \"{duration}\"\n"
+        );
+        book(&row).discounts()[0]
+            .validity
+            .end()
+            .date_naive()
+            .to_string()
+    };
+    assert_eq!(end("2026-01-31", "1 month"), "2026-02-28");
+    assert_eq!(end("2024-01-31", "1 month"), "2024-02-29");
+    assert_eq!(end("2026-01-31", "3 months"), "2026-04-30");
+    assert_eq!(end("2024-02-29", "1 year"), "2025-02-28");
+    assert_eq!(end("2026-12-30", "2 weeks"), "2027-01-13");
+    assert_eq!(end("2026-03-28", "2 days"), "2026-03-30");
+}
+
+#[test]
+fn a_service_and_a_package_do_not_share_a_name() {
+    let rows = "[[service]]\nid = \"Gold\"\namount = 1\nper = \"month\"\n[[package]]\nid = \"Gold\"\namount = 2\nper = \"month\"\n";
+    let found = errors(&book_text("", rows));
+    assert_eq!(
+        found
+            .iter()
+            .map(|error| (error.slug(), error.place()))
+            .collect::<Vec<_>>(),
+        [("duplicate_id", "package[1].id")]
+    );
+}
+
+proptest! {
+    #[test]
+    fn the_order_of_rows_changes_nothing(order in Just((0..6).collect::<Vec<usize>>()).prop_shuffle()) {
+        let rows: Vec<String> = (0..6).map(|index| plain(&format!("name = \"n{index}\"\nfrom = \"2026-01-0{}\"", index + 1)).replace("\"p\"", &format!("\"p{index}\""))).collect();
+        let shuffled: String = order.iter().map(|index| rows[*index].clone()).collect();
+        let (book, other) = (book_with("", &rows.concat()), book_with("", &shuffled));
+        prop_assert_eq!(book.digest(), other.digest());
+        prop_assert_eq!(book, other);
+    }
+
+    #[test]
+    fn any_text_is_a_book_or_errors(text in "\\PC{0,80}") {
+        let _ = PriceBook::from_toml(&text);
+        let _ = PriceBook::from_json(&text);
+        let _ = PriceBook::from_toml(&book_text("", &format!("{}x = {text}\n", plain(""))));
+    }
+
+    #[test]
+    fn any_value_of_any_field_is_read_or_refused(
+        field in proptest::sample::select(&["amount", "per", "unit", "free", "block", "tiers", "from", "until", "duration", "scope", "name", "covers", "net"][..]),
+        value in proptest::sample::select(&[
+            "0", "-0", "79228162514264337593543950335", "79228162514264337593543950336", "0.0000000000000000000000000001",
+            "\"9999-12-31\"", "\"-0001-01-01\"", "\"4294967295 months\"", "\"4294967295 years\"", "inf", "nan", "1e400", "0x10",
+            "[]", "{}", "[{}]", "[[1]]", "true", "\"\"", "\"*\"", "9999-12-31", "1979-05-27T07:32:00Z", "\"99999-01-01\"",
+        ][..])
+    ) {
+        let fields = plain(&format!("from = \"2026-01-31\"\n{field} = {value}"));
+        // a field given twice is a syntax error of its own: keep the one to be tried
+        let once: Vec<&str> = fields.lines().enumerate().filter(|(index, line)| {
+            !line.starts_with(&format!("{field} =")) || *index == fields.lines().count() - 1
+        }).map(|(_, line)| line).collect();
+        let _ = PriceBook::from_toml(&book_text("", &(once.join("\n") + "\n")));
+    }
+}

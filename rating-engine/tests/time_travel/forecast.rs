@@ -1,0 +1,193 @@
+//! What the running month will cost.
+
+use cloudstack_usage::{Inventory, UsageRecord, UsageType};
+use proptest::prelude::*;
+use rating_engine::{Forecast, PriceBook, forecast};
+
+use crate::usage::{
+    bill, bill_with, book, know_vm, month, october, traffic, vm, vm_days, volume_days,
+};
+
+fn prices() -> PriceBook {
+    book(
+        "[[price]]\nid = \"cpu\"\nmeter = \"cpu\"\namount = \"31\"\nper = \"month\"\n\
+         [[price]]\nid = \"disk\"\nmeter = \"disk\"\namount = \"0.31\"\nper = \"month\"\n\
+         [[price]]\nid = \"sent\"\nmeter = \"traffic_sent\"\namount = \"1\"\n",
+    )
+}
+
+fn of(book: &PriceBook, records: &[UsageRecord], inventory: &Inventory) -> Forecast {
+    forecast(book, inventory, records, month(), None).unwrap()
+}
+
+fn exact(records: &[UsageRecord]) -> String {
+    of(&prices(), records, &Inventory::default())
+        .bill
+        .exact
+        .to_string()
+}
+
+#[test]
+fn what_lasts_goes_on_and_the_share_ahead_is_told() {
+    let records = [vm_days("vm", 1..=10, 2), volume_days("disk", 1..=10, 100)].concat();
+    let forecast = of(&prices(), &records, &Inventory::default());
+    // 2 vCPU x 31 + 100 GiB x 0.31, as for the whole month
+    assert_eq!(forecast.bill.exact.to_string(), "93");
+    assert_eq!(forecast.to_date.exact.to_string(), "30");
+    assert_eq!(forecast.share().to_string(), "21/31");
+    assert_eq!(forecast.known_until, october(11, 0));
+    assert_eq!(forecast.imagined, 42);
+    let json = forecast.to_json();
+    assert_eq!(json["draft"], true);
+    assert_eq!(json["forecast"]["share"], "21/31");
+    assert_eq!(json["forecast"]["ahead"]["amount"], "63.00");
+    assert_eq!(json["forecast"]["to_date"]["amount"], "30.00");
+}
+
+#[test]
+fn what_is_gone_stays_gone() {
+    // no record in the last window; gone in the middle of it
+    let gone = vm_days("gone", 1..=5, 1);
+    let mut records = [vm_days("vm", 1..=10, 1), gone, vm_days("today", 1..=9, 1)].concat();
+    records.push(vm("today", 10, 12, 1));
+    // 31 + 5 + 9.5 days
+    assert_eq!(exact(&records), "91/2");
+}
+
+#[test]
+fn a_known_removal_ends_it_to_the_second() {
+    let records = vm_days("vm", 1..=10, 1);
+    let mut inventory = Inventory::default();
+    know_vm(&mut inventory, "vm", Some(october(21, 12)));
+    let forecast = of(&prices(), &records, &inventory);
+    assert_eq!(forecast.bill.exact.to_string(), "41/2");
+    let line = &forecast.bill.statements[0].lines[0];
+    assert_eq!(line.period.end(), october(21, 12));
+}
+
+#[test]
+fn a_resized_vm_goes_on_in_its_new_size() {
+    let mut records = vm_days("vm", 1..=9, 1);
+    records.extend([vm("vm", 10, 6, 1), vm("vm", 10, 18, 4)]);
+    // 9.25 days of one vCPU, then 21.75 of four
+    assert_eq!(exact(&records), "385/4");
+    // and back again on one day, which only the inventory tells
+    let mut back = vm_days("vm", 1..=9, 1);
+    back.extend([vm("vm", 10, 18, 1), vm("vm", 10, 6, 4)]);
+    let mut inventory = Inventory::default();
+    know_vm(&mut inventory, "vm", None);
+    let entry = inventory.vms.values_mut().next().unwrap();
+    entry.cpu_count = cloudstack_usage::History::constant(1);
+    let forecast = of(&prices(), &back, &inventory);
+    // 30.75 days of one, a quarter day of four
+    assert_eq!(forecast.bill.exact.to_string(), "127/4");
+}
+
+#[test]
+fn a_vm_that_runs_part_of_the_day_goes_on_to_do_so() {
+    let running = book(
+        "[[price]]\nid = \"cpu\"\nmeter = \"cpu\"\namount = \"1\"\nper = \"day\"\nbasis = \"running\"\n",
+    );
+    let mut records: Vec<UsageRecord> = (1..=10).map(|day| vm("vm", day, 6, 1)).collect();
+    for record in &mut records {
+        record.usage_type = UsageType::RunningVm;
+    }
+    let forecast = of(&running, &records, &Inventory::default());
+    // a quarter of 31 days
+    assert_eq!(forecast.bill.exact.to_string(), "31/4");
+}
+
+#[test]
+fn what_is_counted_goes_on_at_the_mean_of_seven_days() {
+    // 70 GiB long ago, then 14 GiB in the last seven days: 2 a day for 21 days
+    let records = [
+        traffic("net", 1, 70),
+        traffic("net", 5, 4),
+        traffic("net", 10, 10),
+    ];
+    assert_eq!(exact(&records), (70 + 14 + 42).to_string());
+    // a network of two days: 3 GiB a day
+    let mut young = vec![traffic("net", 9, 2), traffic("net", 10, 4)];
+    assert_eq!(exact(&young), (6 + 3 * 21).to_string());
+    // copies of a record change nothing
+    young.push(young[1].clone());
+    assert_eq!(exact(&young), (6 + 3 * 21).to_string());
+}
+
+#[test]
+fn prices_and_discounts_apply_when_they_are_due() {
+    let book = book(
+        "[[price]]\nid = \"cpu\"\nmeter = \"cpu\"\namount = \"1\"\nper = \"day\"\nuntil = 2026-10-20\n\
+         [[price]]\nid = \"cpu2\"\nmeter = \"cpu\"\namount = \"2\"\nper = \"day\"\nfrom = 2026-10-21\n\
+         [[discount]]\nid = \"d\"\npercent = 50\nfrom = 2026-10-31\n",
+    );
+    let forecast = of(&book, &vm_days("vm", 1..=10, 1), &Inventory::default());
+    // 20 days at 1, 10 at 2, the last one at half of 2
+    assert_eq!(forecast.bill.exact.to_string(), "41");
+}
+
+#[test]
+fn an_instant_to_stand_at_hides_what_came_later() {
+    let records = [vm_days("vm", 1..=31, 1), vm_days("late", 20..=31, 8)].concat();
+    let stand = |at| {
+        forecast(
+            &prices(),
+            &Inventory::default(),
+            &records,
+            month(),
+            Some(at),
+        )
+        .unwrap()
+    };
+    let early = stand(october(10, 15));
+    assert_eq!(early.known_until, october(10, 0));
+    assert_eq!(early.bill.exact.to_string(), "31");
+    let full = stand(october(32, 0));
+    assert_eq!(full.bill, bill(&prices(), &records));
+    assert_eq!(full.share().to_string(), "0");
+}
+
+#[test]
+fn no_usage_is_no_forecast() {
+    let forecast = of(&prices(), &[], &Inventory::default());
+    assert!(forecast.bill.exact.is_zero() && forecast.share().is_zero());
+    assert_eq!(forecast.known_until, month().start());
+}
+
+fn usage() -> impl Strategy<Value = Vec<UsageRecord>> {
+    let one = (0_usize..6, 1_i64..28, 1_i64..40, 1_u32..5);
+    prop::collection::vec(one, 1..8).prop_map(|things| {
+        let mut records = vm_days("until the end", 1..=31, 1);
+        for (index, first, length, size) in things {
+            let last = (first + length).min(31);
+            match index % 3 {
+                0 => records.extend(vm_days(&format!("vm{index}"), first..=last, size)),
+                1 => records.extend(volume_days(&format!("v{index}"), first..=last, size.into())),
+                _ => records.extend((first..=last).map(|day| traffic("net", day, size.into()))),
+            }
+        }
+        records
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    /// At the end of the month the forecast is the bill, and at any time it does not depend
+    /// on the order of the records.
+    #[test]
+    fn at_the_end_the_forecast_is_the_bill(records in usage(), day in 2_i64..31) {
+        let inventory = Inventory::default();
+        let whole = forecast(&prices(), &inventory, &records, month(), None).unwrap();
+        prop_assert_eq!(&whole.bill, &bill_with(&prices(), &records, &inventory));
+        prop_assert!(whole.share().is_zero());
+        let mut turned = records.clone();
+        turned.reverse();
+        let at = Some(october(day, 0));
+        let early = forecast(&prices(), &inventory, &records, month(), at).unwrap();
+        prop_assert_eq!(&early, &forecast(&prices(), &inventory, &turned, month(), at).unwrap());
+        prop_assert!(!early.ahead().is_negative());
+        let counts = &early.bill.counts;
+        prop_assert_eq!(counts.records, counts.charged + counts.exempt + counts.reference + counts.held);
+    }
+}
