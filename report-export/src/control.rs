@@ -3,7 +3,7 @@
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use chrono_tz::Tz;
 use cloudstack_usage::Period;
-use rating_engine::{Counts, Currency, Exact};
+use rating_engine::{Counts, Currency, Exact, RoundingMode, RoundingPoint};
 
 use crate::cell::{Cell, instant_text};
 use crate::totals::Totals;
@@ -36,6 +36,10 @@ pub struct Control {
     pub book: String,
     /// The digest of the price book.
     pub book_digest: String,
+    /// Which neighbour a tie of rounding goes to.
+    pub rounding: RoundingMode,
+    /// Where money is rounded.
+    pub rounding_point: RoundingPoint,
     /// The digest of everything that the bill was made from.
     pub digest: String,
     /// The version of the engine.
@@ -60,6 +64,8 @@ impl Control {
             days: civil_days(bill.period, &bill.zone),
             book: bill.book.name.clone(),
             book_digest: bill.book.digest.clone(),
+            rounding: bill.book.rounding,
+            rounding_point: bill.book.rounding_point,
             digest: bill.digest.clone(),
             engine_version: ENGINE_VERSION,
             counts: view.is_whole_bill().then(|| bill.counts.clone()),
@@ -129,6 +135,22 @@ impl Control {
                 "book_digest",
                 "Digest of the price book",
                 text(&self.book_digest),
+            ),
+            (
+                "rounding",
+                "Ties of rounding go",
+                Cell::text(match self.rounding {
+                    RoundingMode::HalfAway => "away from zero",
+                    RoundingMode::HalfEven => "to the even neighbour",
+                }),
+            ),
+            (
+                "rounding_point",
+                "Rounded is",
+                Cell::text(match self.rounding_point {
+                    RoundingPoint::Total => "the total of a statement, once; its lines share it",
+                    RoundingPoint::LineFirst => "each line; the total is their sum",
+                }),
             ),
             ("digest", "Digest of the bill", text(&self.digest)),
             (

@@ -16,7 +16,12 @@
 //! #     period: Period::parse("2031-02-28T23:00:00Z", "2031-03-31T22:00:00Z").unwrap(),
 //! #     zone: "Europe/Berlin".to_owned(),
 //! #     currency,
-//! #     book: BookVersion { name: "prices".to_owned(), digest: "b00c".to_owned() },
+//! #     book: BookVersion {
+//! #         name: "prices".to_owned(),
+//! #         digest: "b00c".to_owned(),
+//! #         rounding: Default::default(),
+//! #         rounding_point: Default::default(),
+//! #     },
 //! #     statements: Vec::new(),
 //! #     findings: Vec::new(),
 //! #     counts: Counts::default(),

@@ -146,6 +146,11 @@ fn about_says_what_the_workbook_was_made_from() {
     assert_eq!(value("Sum of printed lines"), "33.33");
     assert_eq!(value("Exact sum, as a fraction"), "100/3");
     assert_eq!(value("Price book"), "prices");
+    assert_eq!(value("Ties of rounding go"), "away from zero");
+    assert_eq!(
+        value("Days of the period in that zone"),
+        "2031-03-01 to 2031-03-31"
+    );
     assert_eq!(value("Digest of the bill"), "d1935");
     assert_eq!(value("Engine version"), report_export::ENGINE_VERSION);
     assert_eq!(value("Warnings"), "0");
