@@ -9,7 +9,7 @@ use crate::exact::Exact;
 use crate::finding::Finding;
 use crate::money::{Amount, Money};
 use crate::rounding::RoundingMode;
-use crate::statement::{Bill, LineItem, Statement};
+use crate::statement::{Bill, CreditUse, LineItem, Statement, TaxLine};
 
 /// The version of the JSON form.
 const SCHEMA: u32 = 1;
@@ -27,6 +27,7 @@ impl Bill {
             "engine": env!("CARGO_PKG_VERSION"),
             "digest": self.digest,
             "total": amount(&self.total, &self.exact),
+            "gross": printed(&self.gross),
             "counts": self.counts,
             "statements": self.statements.iter().map(statement).collect::<Vec<_>>(),
             "findings": self.findings.iter().map(|finding| self.finding(finding)).collect::<Vec<_>>(),
@@ -60,6 +61,10 @@ fn statement(statement: &Statement) -> Value {
         "name": statement.name,
         "path": statement.path,
         "total": amount(&statement.total, &statement.exact),
+        "taxes": statement.taxes.iter().map(tax).collect::<Vec<_>>(),
+        "gross": printed(&statement.gross),
+        "credits": statement.credits.iter().map(credit).collect::<Vec<_>>(),
+        "payable": printed(&statement.payable),
         "lines": statement.lines.iter().map(line).collect::<Vec<_>>(),
     })
 }
@@ -91,6 +96,7 @@ fn line(line: &LineItem) -> Value {
         "price": line.price,
         "price_text": line.price_text,
         "exemption": line.exemption,
+        "tax": line.tax,
         "discounts": line.discounts,
         "used_seconds": seconds(line.used_millis),
         "quantity": { "amount": decimal(&line.quantity), "exact": line.quantity, "unit": line.unit },
@@ -102,6 +108,31 @@ fn line(line: &LineItem) -> Value {
         "tags": line.tags,
         "explanation": line.explanation,
     })
+}
+
+fn tax(tax: &TaxLine) -> Value {
+    json!({
+        "tax": tax.tax,
+        "label": tax.label,
+        "percent": tax.percent.to_string(),
+        "base": printed(&tax.base),
+        "amount": printed(&tax.amount),
+    })
+}
+
+fn credit(credit: &CreditUse) -> Value {
+    json!({
+        "credit": credit.credit,
+        "after_tax": credit.after_tax,
+        "available": printed(&credit.available),
+        "taken": printed(&credit.taken),
+        "left": printed(&credit.left),
+    })
+}
+
+/// An amount that is whole minor units by its nature.
+fn printed(money: &Money) -> Amount {
+    Amount::new(money, &money.to_exact())
 }
 
 fn amount(printed: &Money, exact: &Exact) -> Amount {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::rate::hours;
 use crate::rounding::RoundingMode;
-use crate::statement::{LineItem, Placement, Segment};
+use crate::statement::{Item, LineItem, Placement, Segment};
 
 impl LineItem {
     /// How the amount came about, in words: price and why, each segment's arithmetic,
@@ -40,6 +40,10 @@ impl LineItem {
     }
 
     fn explain_segment(&self, segment: &Segment, text: &mut String) {
+        if matches!(self.item, Item::Minimum(_) | Item::Credit(_)) {
+            let _ = writeln!(text, "{}: {} exactly", segment.period, segment.net);
+            return;
+        }
         let placement = match segment.placement {
             Placement::Whole => "whole windows",
             Placement::AtEnd => "at the end of its window, by the windows beside it",

@@ -16,6 +16,7 @@ mod leaks;
 mod meter;
 mod money;
 mod plan;
+mod proration;
 mod rate;
 mod rounding;
 mod simulate;
@@ -29,6 +30,7 @@ pub use book::model::{
     PackageService, Per, Price, PriceKind, Scope, Selector, Service, Stacking, TagMatch,
     TagMoments, Target, Tier, Trust,
 };
+pub use book::terms::{Credit, FindingPolicies, Limit, LimitKind, Spent, Tax};
 pub use book::{
     BookChange, BookDiff, BookError, BookErrors, BookFormat, ChangeNote, DiffEntry, DiffKind, Edit,
     EditedBook, ParseWhenError, PriceBook, Row, When, diff, edit_book,
@@ -43,11 +45,12 @@ pub use issued::{Issued, IssuedLine, IssuedStatement, LineState, LineSubject};
 pub use leaks::{Leak, LeakKind, LeakTotal, Leaks, leaks};
 pub use meter::{Dimension, Meter};
 pub use money::{Amount, CurrencyMismatch, Money};
+pub use proration::{Proration, share};
 pub use rate::Rating;
 pub use rounding::{RoundingMode, RoundingPoint};
 pub use simulate::{Effect, PartEffect, Simulation, StatementEffect, simulate};
 pub use statement::{
-    Bill, BookVersion, Bound, Counts, Explanation, Item, LineItem, Placement, PriceChoice,
-    Reduction, Segment, Statement,
+    Bill, BookVersion, Bound, Counts, CreditUse, Explanation, Item, LineItem, Placement,
+    PriceChoice, Reduction, Segment, Statement, TaxLine,
 };
 pub use unit::{Measure, PriceUnit};

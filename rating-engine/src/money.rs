@@ -4,6 +4,7 @@ use std::fmt;
 
 use num_bigint::BigInt;
 use num_traits::{Signed, Zero};
+use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use crate::currency::Currency;
@@ -47,6 +48,24 @@ impl Money {
             minor: exact.round(currency.minor_digits(), mode),
             currency,
         }
+    }
+
+    /// So many percent of it, rounded once: the tax on a net amount.
+    ///
+    /// ```
+    /// use rating_engine::{Currency, Exact, Money, RoundingMode};
+    /// use rust_decimal::Decimal;
+    ///
+    /// let euro = Currency::from_code("EUR").unwrap();
+    /// let net = Money::round(&Exact::ratio(12345, 100).unwrap(), euro, RoundingMode::HalfAway);
+    /// let tax = net.percent(Decimal::new(725, 2), RoundingMode::HalfAway); // 7.25 %
+    /// assert_eq!(tax.to_string(), "8.95 EUR");
+    /// ```
+    #[must_use]
+    pub fn percent(&self, percent: Decimal, mode: RoundingMode) -> Self {
+        let hundredth = Exact::ratio(1, 100).unwrap_or_else(Exact::zero);
+        let exact = self.to_exact() * Exact::from_decimal(percent) * hundredth;
+        Self::round(&exact, self.currency, mode)
     }
 
     /// The amount in minor units.

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use cloudstack_usage::{DomainId, Holder, Moment, Period, ResourceId, Tag, VmId, VolumeId};
+use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use crate::currency::Currency;
@@ -28,8 +29,10 @@ pub struct Bill {
     pub findings: Vec<Finding>,
     /// What became of the records.
     pub counts: Counts,
-    /// The sum of the printed statement totals.
+    /// The sum of the printed statement totals, net.
     pub total: Money,
+    /// The same with taxes.
+    pub gross: Money,
     /// The sum of the exact statement totals.
     pub exact: Exact,
     /// SHA-256 over the canonical usage, inventory, book, period and engine version.
@@ -78,10 +81,49 @@ pub struct Statement {
     pub path: String,
     /// The line items, in the order of their keys.
     pub lines: Vec<LineItem>,
-    /// The printed total: the sum of the printed lines.
+    /// The printed net total: the sum of the printed lines.
     pub total: Money,
-    /// The exact total.
+    /// The exact net total.
     pub exact: Exact,
+    /// The taxes on it, in the order of their ids; none where the book has none.
+    pub taxes: Vec<TaxLine>,
+    /// Net and taxes.
+    pub gross: Money,
+    /// What was taken from prepaid credits (lines of their own) and deposits (which reduce
+    /// what is payable), in order.
+    pub credits: Vec<CreditUse>,
+    /// Gross less deposits.
+    pub payable: Money,
+}
+
+/// The tax of one rate on a statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaxLine {
+    /// The tax rate's id.
+    pub tax: String,
+    /// How it is called on a bill.
+    pub label: String,
+    /// Percent of the net amount.
+    pub percent: Decimal,
+    /// The printed lines of this rate, less the credits taken off them.
+    pub base: Money,
+    /// The tax: the percentage of the base, rounded once.
+    pub amount: Money,
+}
+
+/// What a statement took from a credit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CreditUse {
+    /// The credit's id.
+    pub credit: String,
+    /// Whether it is a deposit, taken off after tax.
+    pub after_tax: bool,
+    /// What there was.
+    pub available: Money,
+    /// What was taken.
+    pub taken: Money,
+    /// What is left: note it as spent in the book once the statement is issued.
+    pub left: Money,
 }
 
 /// What a line is for.
@@ -96,16 +138,19 @@ pub enum Item {
     Package(String),
     /// The true-up to a minimum charge.
     Minimum(String),
+    /// A prepaid credit: a negative amount.
+    Credit(String),
 }
 
 impl Item {
-    /// The kind of item: `meter`, `service`, `package` or `minimum`.
+    /// The kind of item: `meter`, `service`, `package`, `minimum` or `credit`.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Meter(_) => "meter",
             Self::Service(_) => "service",
             Self::Package(_) => "package",
             Self::Minimum(_) => "minimum",
+            Self::Credit(_) => "credit",
         }
     }
 
@@ -113,7 +158,10 @@ impl Item {
     pub fn name(&self) -> &str {
         match self {
             Self::Meter(name) => name,
-            Self::Service(name) | Self::Package(name) | Self::Minimum(name) => name,
+            Self::Service(name)
+            | Self::Package(name)
+            | Self::Minimum(name)
+            | Self::Credit(name) => name,
         }
     }
 }
@@ -155,6 +203,8 @@ pub struct LineItem {
     pub price_text: String,
     /// Why the line costs nothing although used: an exemption, or an item included in another.
     pub exemption: Option<String>,
+    /// The tax rate's id, where the book has one for it.
+    pub tax: Option<String>,
     /// The discounts applied, in order.
     pub discounts: Vec<String>,
     /// Time used, in milliseconds (level meters; zero for counters).
@@ -188,7 +238,7 @@ pub struct Explanation {
     pub prices: Vec<PriceChoice>,
     /// The segments, in order of time.
     pub segments: Vec<Segment>,
-    /// The discounts applied, in order, with what each took away.
+    /// The discounts applied, in order, and maximum charges, with what each took away.
     pub reductions: Vec<Reduction>,
     /// Number of usage records behind the segments; a record that is cut counts in each.
     pub records: u64,
@@ -254,10 +304,10 @@ pub enum Placement {
     Spread,
 }
 
-/// What a discount took away.
+/// What a discount or a maximum charge took away.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Reduction {
-    /// The discount's id.
+    /// The discount's or maximum's id.
     pub discount: String,
     /// What it says (`10 %`, `5.00 EUR a month`).
     pub text: String,

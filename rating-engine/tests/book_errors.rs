@@ -147,6 +147,18 @@ fn one_for_each_slug() -> Vec<(&'static str, String, &'static str)> {
             "discount[1].percent",
         ),
         (
+            "not_payable",
+            rows("[[credit]]\nid = \"c\"\namount = \"0.001\"\nscope = { domain = \"a\" }\n"),
+            "credit[1].amount",
+        ),
+        (
+            "overspent",
+            rows(
+                "[[credit]]\nid = \"c\"\namount = 1\nscope = { domain = \"a\" }\nspent = [{ until = 2026-01-31, amount = 2 }]\n",
+            ),
+            "credit[1].spent",
+        ),
+        (
             "price_overlap",
             rows(&(plain("") + &plain("").replace("\"p\"", "\"q\""))),
             "price[2]",
@@ -163,6 +175,11 @@ fn one_for_each_slug() -> Vec<(&'static str, String, &'static str)> {
             "price[1].scope",
         ),
         ("syntax", rows("[[price"), ""),
+        (
+            "tax_overlap",
+            rows("[[tax]]\nid = \"a\"\npercent = 1\n[[tax]]\nid = \"b\"\npercent = 2\n"),
+            "tax[2]",
+        ),
         (
             "tier_bounds",
             rows(&price(
@@ -241,6 +258,7 @@ fn the_list_of_slugs_is_that_of_the_source() {
         include_str!("../src/book/fields.rs"),
         include_str!("../src/book/conflict.rs"),
         include_str!("../src/book/load.rs"),
+        include_str!("../src/book/load_terms.rs"),
     ];
     let mut used: BTreeSet<&str> = BTreeSet::new();
     for source in sources {

@@ -1,9 +1,11 @@
 //! What a reader checks a report against.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use chrono_tz::Tz;
 use cloudstack_usage::Period;
-use rating_engine::{Counts, Currency, Exact, RoundingMode, RoundingPoint};
+use rating_engine::{Counts, Currency, Exact, Money, RoundingMode, RoundingPoint, Statement};
 
 use crate::cell::{Cell, instant_text};
 use crate::totals::Totals;
@@ -21,6 +23,9 @@ pub struct Control {
     pub filter: Option<String>,
     /// What the lines add up to.
     pub totals: Totals,
+    /// Taxes and what is payable, where the report is about whole statements with taxes,
+    /// or with deposits.
+    pub payable: Option<Payable>,
     /// The currency of all amounts.
     pub currency: Currency,
     /// The first instant of the billing period, RFC 3339 in UTC.
@@ -49,6 +54,79 @@ pub struct Control {
     pub counts: Option<Counts>,
 }
 
+/// From the net amount to what is payable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Payable {
+    /// The taxes: label, percent, and the sums of bases and amounts over the statements.
+    pub taxes: Vec<(String, String, Money, Money)>,
+    /// Net and taxes.
+    pub gross: Money,
+    /// What deposits pay of it.
+    pub deposits: Money,
+    /// The rest.
+    pub payable: Money,
+}
+
+impl Payable {
+    /// None for a filtered view: taxes are of whole statements.
+    fn of(view: &View<'_>) -> Option<Self> {
+        if view.filter_text().is_some() {
+            return None;
+        }
+        let statements: Vec<&Statement> = match view.statement() {
+            Some(statement) => vec![statement],
+            None => view.bill().statements.iter().collect(),
+        };
+        let currency = view.bill().currency;
+        let mut taxes: BTreeMap<&str, (String, String, Money, Money)> = BTreeMap::new();
+        let mut deposits = Money::zero(currency);
+        for statement in &statements {
+            for tax in &statement.taxes {
+                let zero = || {
+                    let zero = Money::zero(currency);
+                    let percent = tax.percent.to_string();
+                    (tax.label.clone(), percent, zero.clone(), zero)
+                };
+                let (_, _, base, amount) = taxes.entry(&tax.tax).or_insert_with(zero);
+                *base = base.checked_add(&tax.base).ok()?;
+                *amount = amount.checked_add(&tax.amount).ok()?;
+            }
+            for credit in statement.credits.iter().filter(|credit| credit.after_tax) {
+                deposits = deposits.checked_add(&credit.taken).ok()?;
+            }
+        }
+        if taxes.is_empty() && deposits.is_zero() {
+            return None;
+        }
+        let sum = |amount: fn(&Statement) -> &Money| {
+            let amounts = statements.iter().map(|statement| amount(statement));
+            Money::sum(amounts, currency).ok()
+        };
+        Some(Self {
+            taxes: taxes.into_values().collect(),
+            gross: sum(|statement| &statement.gross)?,
+            deposits,
+            payable: sum(|statement| &statement.payable)?,
+        })
+    }
+
+    /// As names for people and amounts, from net to payable.
+    pub fn rows(&self, net: &Money) -> Vec<(String, Money)> {
+        let mut rows = vec![("Net".to_owned(), net.clone())];
+        rows.extend(self.taxes.iter().map(|(label, percent, base, amount)| {
+            let text = format!("{label}, {percent} % of {}", base.amount());
+            (text, amount.clone())
+        }));
+        rows.push(("Gross".to_owned(), self.gross.clone()));
+        if !self.deposits.is_zero() {
+            let taken = Money::from_minor(-self.deposits.minor(), self.deposits.currency());
+            rows.push(("Paid by deposit".to_owned(), taken));
+            rows.push(("Payable".to_owned(), self.payable.clone()));
+        }
+        rows
+    }
+}
+
 impl Control {
     /// The control block of a view.
     pub fn of(view: &View<'_>) -> Self {
@@ -57,6 +135,7 @@ impl Control {
             statement: view.statement().map(|statement| statement.path.clone()),
             filter: view.filter_text().map(str::to_owned),
             totals: view.totals().clone(),
+            payable: Payable::of(view),
             currency: bill.currency,
             period_start: instant_text(bill.period.start()),
             period_end: instant_text(bill.period.end()),
@@ -78,7 +157,7 @@ impl Control {
         let or_all = |part: Option<&str>| text(part.unwrap_or("(all)"));
         let totals = &self.totals;
         let moved = Exact::from(totals.moved.minor().clone());
-        vec![
+        let mut entries = vec![
             (
                 "statement",
                 "Statement of",
@@ -158,7 +237,20 @@ impl Control {
                 "Engine version",
                 Cell::text(self.engine_version),
             ),
-        ]
+        ];
+        if let Some(payable) = &self.payable {
+            entries.push((
+                "gross_amount",
+                "Sum with taxes",
+                Cell::money(&payable.gross),
+            ));
+            entries.push((
+                "payable_amount",
+                "Payable after deposits",
+                Cell::money(&payable.payable),
+            ));
+        }
+        entries
     }
 }
 

@@ -72,7 +72,7 @@ mod xlsx_style;
 
 pub use cell::{Cell, DecimalText};
 pub use column::{Column, Kind};
-pub use control::{Control, ENGINE_VERSION, civil_days};
+pub use control::{Control, ENGINE_VERSION, Payable, civil_days};
 pub use csv::{Csv, CsvSink};
 pub use error::{ErrorKind, ExportError, Position};
 pub use filter::Filter;
@@ -81,6 +81,7 @@ pub use reports::findings::findings;
 pub use reports::leaks::{leaks, leaks_of};
 pub use reports::lines::lines;
 pub use reports::summary::{GroupBy, summary};
+pub use reports::taxes::taxes;
 pub use sink::Sink;
 pub use totals::{LineAmounts, Totals};
 pub use view::View;

@@ -5,13 +5,15 @@ use crate::reports::about::about;
 use crate::reports::findings::findings;
 use crate::reports::lines::lines;
 use crate::reports::summary::{GroupBy, summary};
+use crate::reports::taxes::taxes;
 use crate::view::View;
 use crate::xlsx::Workbook;
 
 /// A workbook of a view: `Summary`, `Lines`, `Findings` and `About`.
 ///
 /// For one statement the summary is by project (or account) and item. For a whole bill it
-/// is by domain, followed by sheets by project, VM, volume, cost centre and item.
+/// is by domain, followed by sheets by project, VM, volume, cost centre and item. Where the
+/// book has taxes or deposits, `Tax` goes from net to gross and payable.
 ///
 /// # Errors
 /// When the workbook cannot be built or its temporary files cannot be written.
@@ -19,6 +21,9 @@ pub fn workbook(view: &View<'_>) -> Result<Workbook, ExportError> {
     let mut workbook = Workbook::new(view.bill(), &title(view));
     for (sheet, by) in summaries(view) {
         workbook.add(sheet, &summary(view, by)?)?;
+    }
+    if let Some(taxes) = taxes(view) {
+        workbook.add("Tax", &taxes)?;
     }
     workbook.add("Lines", &lines(view))?;
     workbook.add("Findings", &findings(view)?)?;

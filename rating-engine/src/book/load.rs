@@ -13,13 +13,16 @@ use super::conflict::find_conflicts;
 use super::document::{Node, Value, from_json, from_toml};
 use super::errors::BookErrors;
 use super::fields::{Collector, Fields};
+use super::load_terms::{LEVELS, find_tax_conflicts, read_terms};
 use super::model::{
-    Accumulation, Basis, Discount, DiscountAmount, Exemption, Inheritance, MonthProfile, Package,
-    PackageService, Per, Price, PriceBook, PriceKind, Scope, Selector, Service, Stacking, TagMatch,
-    TagMoments, Target, Tier, Trust,
+    Basis, Discount, DiscountAmount, Exemption, Inheritance, MonthProfile, Package, PackageService,
+    Per, Price, PriceBook, PriceKind, Scope, Selector, Service, Stacking, TagMatch, TagMoments,
+    Target, Tier, Trust,
 };
+use super::terms::{FindingPolicies, LimitKind};
 use crate::currency::Currency;
 use crate::meter::Meter;
+use crate::proration::Proration;
 use crate::rounding::{RoundingMode, RoundingPoint};
 use crate::unit::PriceUnit;
 
@@ -72,6 +75,7 @@ fn load(document: &Node) -> Result<PriceBook, BookErrors> {
     top.finish();
     if let Some(book) = &book {
         find_conflicts(book, &errors);
+        find_tax_conflicts(book, &errors);
     }
     let errors = errors.into_errors();
     match book {
@@ -107,6 +111,7 @@ fn read_book(top: &mut Fields<'_>, errors: &Collector, digest: String) -> Option
         zone: in_zone,
         compute: compute.unwrap_or(Basis::Allocated),
         month: top.choice("month", MONTHS).unwrap_or_default(),
+        proration: top.choice("proration", PRORATIONS).unwrap_or_default(),
         rounding: top.choice("rounding", ROUNDINGS).unwrap_or_default(),
         rounding_point: top
             .choice("rounding_point", ROUNDING_POINTS)
@@ -132,6 +137,10 @@ fn read_book(top: &mut Fields<'_>, errors: &Collector, digest: String) -> Option
         packages: Vec::new(),
         discounts: Vec::new(),
         changes: change::read(top),
+        limits: Vec::new(),
+        credits: Vec::new(),
+        taxes: Vec::new(),
+        findings: FindingPolicies::default(),
         digest,
     };
     read_services(top, in_zone, &mut book);
@@ -139,6 +148,7 @@ fn read_book(top: &mut Fields<'_>, errors: &Collector, digest: String) -> Option
     read_prices(top, in_zone, &mut book);
     read_os_images(top, in_zone, &mut book);
     read_discounts(top, in_zone, &mut book);
+    read_terms(top, in_zone, &mut book);
     check_references(errors, &book);
     book.prices.sort_by(|left, right| left.id.cmp(&right.id));
     book.exemptions
@@ -184,6 +194,13 @@ const MONTHS: &[(&str, MonthProfile)] = &[
     ("d30", MonthProfile::D30),
     ("cap672", MonthProfile::Cap672),
 ];
+const PRORATIONS: &[(&str, Proration)] = &[
+    ("second", Proration::Second),
+    ("day", Proration::Day),
+    ("day-incl", Proration::DayIncl),
+    ("started-day", Proration::StartedDay),
+    ("started-hour", Proration::StartedHour),
+];
 const ROUNDINGS: &[(&str, RoundingMode)] = &[
     ("half-away", RoundingMode::HalfAway),
     ("half-even", RoundingMode::HalfEven),
@@ -205,7 +222,7 @@ const STACKINGS: &[(&str, Stacking)] = &[
 ];
 
 /// The validity of a row; none where it is wrong (reported) or empty (the row never applies).
-fn read_validity(row: &mut Fields<'_>, zone: Tz) -> Option<Period> {
+pub(super) fn read_validity(row: &mut Fields<'_>, zone: Tz) -> Option<Period> {
     let validity = row.validity(zone);
     if validity.is_none()
         && let Some(message) = row.reversed(zone)
@@ -215,7 +232,7 @@ fn read_validity(row: &mut Fields<'_>, zone: Tz) -> Option<Period> {
     validity
 }
 
-fn read_meters(row: &mut Fields<'_>, field: &'static str) -> Vec<Meter> {
+pub(super) fn read_meters(row: &mut Fields<'_>, field: &'static str) -> Vec<Meter> {
     let mut meters = Vec::new();
     for name in row.texts(field) {
         match Meter::from_slug(&name) {
@@ -244,7 +261,7 @@ fn read_tag(row: &mut Fields<'_>, default: impl FnOnce() -> TagMatch) -> TagMatc
     })
 }
 
-fn read_id(row: &mut Fields<'_>, seen: &mut BTreeSet<String>) -> Option<String> {
+pub(super) fn read_id(row: &mut Fields<'_>, seen: &mut BTreeSet<String>) -> Option<String> {
     let id = row.required_text("id")?;
     if !seen.insert(id.clone()) {
         row.error(
@@ -472,17 +489,8 @@ fn read_price(
     let unit = read_unit(row, &target);
     let kind = read_kind(row);
     let free = row.decimal("free");
-    let accumulate = row
-        .choice(
-            "accumulate",
-            &[
-                ("resource", Accumulation::Resource),
-                ("project", Accumulation::Project),
-                ("domain", Accumulation::Domain),
-                ("account", Accumulation::Account),
-            ],
-        )
-        .unwrap_or_default();
+    let proration = row.choice("proration", PRORATIONS);
+    let accumulate = row.choice("accumulate", LEVELS).unwrap_or_default();
     let selector = read_selector(row);
     let scope = read_scope(row);
     let basis = row.choice("basis", BASES);
@@ -513,6 +521,7 @@ fn read_price(
         unit: unit?,
         free: free.filter(|free| !free.is_zero()),
         accumulate,
+        proration,
         selector,
         scope,
         validity: validity?,
@@ -588,6 +597,9 @@ fn read_kind(row: &mut Fields<'_>) -> Option<PriceKind> {
     let amount = row.decimal("amount");
     let block = row.decimal("block");
     let tiers = read_tiers(row);
+    let flat = row
+        .choice("kind", &[("per-unit", false), ("flat", true)])
+        .unwrap_or(false);
     let volume = row
         .choice("tier_mode", &[("graduated", false), ("volume", true)])
         .unwrap_or(false);
@@ -608,6 +620,14 @@ fn read_kind(row: &mut Fields<'_>) -> Option<PriceKind> {
             );
             None
         }
+        (false, true) if flat => {
+            row.error(
+                "kind",
+                "conflict",
+                "a flat price has an amount, no tiers".to_owned(),
+            );
+            None
+        }
         (false, true) => tiers.map(|tiers| {
             if volume {
                 PriceKind::Volume(tiers)
@@ -617,6 +637,13 @@ fn read_kind(row: &mut Fields<'_>) -> Option<PriceKind> {
         }),
         (true, false) => {
             let amount = amount?;
+            if flat {
+                if row.has("block") || row.has("free") {
+                    let message = "a flat price has neither blocks nor free units".to_owned();
+                    row.error("kind", "conflict", message);
+                }
+                return Some(PriceKind::Flat(amount));
+            }
             if !row.has("block") {
                 return Some(PriceKind::PerUnit(amount));
             }
@@ -699,7 +726,7 @@ fn read_selector(row: &mut Fields<'_>) -> Selector {
 }
 
 /// `scope = { domain = "…" }`: just one of domain, project, vm and volume.
-fn read_scope(row: &mut Fields<'_>) -> Scope {
+pub(super) fn read_scope(row: &mut Fields<'_>) -> Scope {
     let Some(mut table) = row.table("scope") else {
         return Scope::Book;
     };
@@ -829,14 +856,13 @@ fn check_references(errors: &Collector, book: &PriceBook) {
             problems.insert(message, ("price", &price.id));
         }
     }
-    for discount in &book.discounts {
-        for item in &discount.items {
+    for (section, id, items) in named_items(book) {
+        for item in items {
             if !services.contains(item.as_str()) && !packages.contains(item.as_str()) {
                 let message = format!(
-                    "discount {:?} is on {item:?}, which is neither a service nor a package of the book",
-                    discount.id
+                    "{section} {id:?} is on {item:?}, which is neither a service nor a package of the book"
                 );
-                problems.insert(message, ("discount", &discount.id));
+                problems.insert(message, (section, id));
             }
         }
     }
@@ -844,6 +870,26 @@ fn check_references(errors: &Collector, book: &PriceBook) {
         let (place, line) = errors.place_of(table, id);
         errors.push("unknown_reference", &place, line, message);
     }
+}
+
+/// The services and packages that discounts, limits and taxes name.
+fn named_items(book: &PriceBook) -> impl Iterator<Item = (&'static str, &str, &[String])> {
+    let discounts = book
+        .discounts
+        .iter()
+        .map(|row| ("discount", row.id.as_str(), row.items.as_slice()));
+    let limits = book.limits.iter().map(|row| {
+        let section = match row.kind {
+            LimitKind::Minimum => "minimum",
+            LimitKind::Maximum => "maximum",
+        };
+        (section, row.id.as_str(), row.items.as_slice())
+    });
+    let taxes = book
+        .taxes
+        .iter()
+        .map(|row| ("tax", row.id.as_str(), row.items.as_slice()));
+    discounts.chain(limits).chain(taxes)
 }
 
 /// SHA-256 over the canonical content of a document: tables by key, rows and lists in

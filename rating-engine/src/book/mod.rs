@@ -9,7 +9,9 @@ mod editable;
 mod errors;
 mod fields;
 mod load;
+mod load_terms;
 pub(crate) mod model;
+pub(crate) mod terms;
 mod when;
 
 pub use change::BookChange;

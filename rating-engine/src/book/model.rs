@@ -6,9 +6,11 @@ use cloudstack_usage::{Period, PeriodError};
 use rust_decimal::Decimal;
 
 use super::change::BookChange;
+use super::terms::{Credit, FindingPolicies, Limit, Tax};
 use crate::calendar;
 use crate::currency::Currency;
 use crate::meter::Meter;
+use crate::proration::Proration;
 use crate::rounding::{RoundingMode, RoundingPoint};
 use crate::unit::PriceUnit;
 
@@ -29,10 +31,21 @@ pub enum MonthProfile {
     Calendar,
     /// 730 hours.
     H730,
-    /// 30 days.
+    /// 30 days, of which no more are charged in a month.
     D30,
     /// 672 hours, of which no more are charged in a month.
     Cap672,
+}
+
+impl MonthProfile {
+    /// The most time that is charged in a month, where the profile has a most.
+    pub(crate) fn cap_millis(self) -> Option<i64> {
+        match self {
+            Self::Calendar | Self::H730 => None,
+            Self::D30 => Some(720 * 3_600_000),
+            Self::Cap672 => Some(672 * 3_600_000),
+        }
+    }
 }
 
 /// Whether a VM's tags reach its volumes.
@@ -278,10 +291,13 @@ pub enum PriceKind {
         /// Price of a block.
         amount: Decimal,
     },
+    /// So much, whatever the quantity: for the time of each resource, or once a month for
+    /// what is counted.
+    Flat(Decimal),
 }
 
 /// Over what tiers, blocks and free units accumulate within the month.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Accumulation {
     /// Each resource by itself.
     #[default]
@@ -313,6 +329,8 @@ pub struct Price {
     pub free: Option<Decimal>,
     /// Over what tiers and free units accumulate.
     pub accumulate: Accumulation,
+    /// What counts as used time, where it is not the book's.
+    pub proration: Option<Proration>,
     /// Which resources.
     pub selector: Selector,
     /// Which customer.
@@ -330,7 +348,25 @@ pub struct Price {
 impl Price {
     /// Whether its amount depends on what else was used in the month.
     pub fn accumulates(&self) -> bool {
+        let flat = matches!(self.kind, PriceKind::Flat(_));
+        if flat {
+            return self.per == Per::Unit;
+        }
         self.free.is_some() || !matches!(self.kind, PriceKind::PerUnit(_))
+    }
+
+    /// The price of a unit, where each costs the same.
+    pub(crate) fn amount_per_unit(&self) -> Option<Decimal> {
+        match self.kind {
+            PriceKind::PerUnit(amount) => Some(amount),
+            PriceKind::Flat(amount) => self.ignores_size().then_some(amount),
+            _ => None,
+        }
+    }
+
+    /// Whether its quantity is time alone, whatever the size of the resource.
+    pub(crate) fn ignores_size(&self) -> bool {
+        matches!(self.kind, PriceKind::Flat(_)) && self.per != Per::Unit
     }
 }
 
@@ -439,6 +475,7 @@ pub struct PriceBook {
     pub(crate) zone: Tz,
     pub(crate) compute: Basis,
     pub(crate) month: MonthProfile,
+    pub(crate) proration: Proration,
     pub(crate) rounding: RoundingMode,
     pub(crate) rounding_point: RoundingPoint,
     pub(crate) inheritance: Inheritance,
@@ -455,6 +492,10 @@ pub struct PriceBook {
     pub(crate) packages: Vec<Package>,
     pub(crate) discounts: Vec<Discount>,
     pub(crate) changes: Vec<BookChange>,
+    pub(crate) limits: Vec<Limit>,
+    pub(crate) credits: Vec<Credit>,
+    pub(crate) taxes: Vec<Tax>,
+    pub(crate) findings: FindingPolicies,
     pub(crate) digest: String,
 }
 
@@ -498,6 +539,26 @@ impl PriceBook {
     /// The discounts, in the order of their ids.
     pub fn discounts(&self) -> &[Discount] {
         &self.discounts
+    }
+
+    /// The minimum and maximum charges, minimum ones first, each in the order of their ids.
+    pub fn limits(&self) -> &[Limit] {
+        &self.limits
+    }
+
+    /// The prepaid credits, in the order of their ids.
+    pub fn credits(&self) -> &[Credit] {
+        &self.credits
+    }
+
+    /// The tax rates, in the order of their ids.
+    pub fn taxes(&self) -> &[Tax] {
+        &self.taxes
+    }
+
+    /// What is done about doubtful usage.
+    pub fn finding_policies(&self) -> FindingPolicies {
+        self.findings
     }
 
     /// The services, in the order of their ids.

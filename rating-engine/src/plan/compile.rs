@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 use cloudstack_usage::{DomainId, Inventory, Period};
 
-use super::scope::{self, CompiledScope};
+use super::scope::{self, CompiledScope, Position};
 use crate::book::model::{MonthProfile, Per, Price, PriceBook, Scope, Target};
+use crate::book::terms::names;
 use crate::calendar;
 use crate::error::{RatingError, RatingErrorKind};
 
@@ -25,6 +26,9 @@ pub(crate) struct Plan<'a> {
     pub(crate) months: Vec<Month>,
     pub(crate) price_scopes: Vec<CompiledScope>,
     pub(crate) discount_scopes: Vec<CompiledScope>,
+    pub(crate) limit_scopes: Vec<CompiledScope>,
+    pub(crate) credit_scopes: Vec<CompiledScope>,
+    tax_scopes: Vec<CompiledScope>,
     by_target: BTreeMap<&'a Target, Vec<usize>>,
     own_statements: BTreeSet<DomainId>,
     /// Bounds of everything in the book that lie within the period, and the months'.
@@ -73,6 +77,21 @@ impl<'a> Plan<'a> {
             .iter()
             .map(|discount| resolve(&discount.scope, format!("discount {:?}", discount.id)))
             .collect::<Result<Vec<_>, RatingError>>()?;
+        let limit_scopes = book
+            .limits
+            .iter()
+            .map(|limit| resolve(&limit.scope, format!("limit {:?}", limit.id)))
+            .collect::<Result<Vec<_>, RatingError>>()?;
+        let credit_scopes = book
+            .credits
+            .iter()
+            .map(|credit| resolve(&credit.scope, format!("credit {:?}", credit.id)))
+            .collect::<Result<Vec<_>, RatingError>>()?;
+        let tax_scopes = book
+            .taxes
+            .iter()
+            .map(|tax| resolve(&tax.scope, format!("tax {:?}", tax.id)))
+            .collect::<Result<Vec<_>, RatingError>>()?;
         let mut own_statements = BTreeSet::new();
         for name in &book.accounts {
             match scope::domain(name, inventory, "own_statements")? {
@@ -96,6 +115,9 @@ impl<'a> Plan<'a> {
             months,
             price_scopes,
             discount_scopes,
+            limit_scopes,
+            credit_scopes,
+            tax_scopes,
             by_target,
             own_statements,
             bounds,
@@ -149,6 +171,28 @@ impl<'a> Plan<'a> {
         }
     }
 
+    /// The tax rate of a thing (of none in particular: of a minimum charge) at `instant`:
+    /// the nearest scope, within it the rate that names the thing.
+    pub(crate) fn tax_at(
+        &self,
+        target: Option<&Target>,
+        position: &Position<'_>,
+        instant: DateTime<Utc>,
+    ) -> Option<usize> {
+        self.book
+            .taxes
+            .iter()
+            .enumerate()
+            .filter(|(_, tax)| tax.validity.contains(instant))
+            .filter_map(|(index, tax)| {
+                let named = target.is_some_and(|target| names(&tax.meters, &tax.items, target));
+                let nearness = self.tax_scopes.get(index)?.nearness(position)?;
+                (named || tax.is_default()).then_some((nearness, named, index))
+            })
+            .max()
+            .map(|(.., index)| index)
+    }
+
     /// The billing account of a domain: the nearest domain with a statement of its own,
     /// else the top-level domain.
     pub(crate) fn account_of(&self, ancestry: &[DomainId]) -> Option<DomainId> {
@@ -189,6 +233,9 @@ fn bounds(book: &PriceBook, period: Period, months: &[Month]) -> Vec<i64> {
                 .iter()
                 .flat_map(|package| package.services.iter().map(|cell| cell.validity)),
         )
+        .chain(book.limits.iter().map(|limit| limit.validity))
+        .chain(book.credits.iter().map(|credit| credit.validity))
+        .chain(book.taxes.iter().map(|tax| tax.validity))
         .chain(months.iter().map(|month| month.period));
     let inside: BTreeSet<i64> = validities
         .flat_map(|validity| [validity.start(), validity.end()])

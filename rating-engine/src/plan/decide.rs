@@ -12,6 +12,7 @@ use super::subject::{InForce, Override, Subject};
 use crate::book::model::{
     Basis, DiscountAmount, Inheritance, Package, Stacking, TagMatch, Target, Trust, values,
 };
+use crate::book::terms::names;
 use crate::meter::Meter;
 use crate::unit::Measure;
 
@@ -40,11 +41,13 @@ pub(crate) struct Charge {
     pub(crate) exemption: Option<String>,
     /// Discounts, by their place in the book: percentages first, each by id.
     pub(crate) discounts: Vec<usize>,
+    /// The tax rate, by its place in the book.
+    pub(crate) tax: Option<usize>,
     /// vCPUs, MiB, bytes or 1.
     pub(crate) level: i128,
 }
 
-impl Plan<'_> {
+impl<'a> Plan<'a> {
     /// Decides for `subject` at `instant`; `over` replaces a tag.
     pub(crate) fn decide<'s>(
         &self,
@@ -52,6 +55,30 @@ impl Plan<'_> {
         instant: DateTime<Utc>,
         over: Option<&'s Override>,
     ) -> Decision {
+        self.decided(subject, instant, over, None)
+            .unwrap_or_else(|| Decision::nothing(subject.domain_at(instant).clone()))
+    }
+
+    /// Decides as if the VM had just the package at this place in the book. None where the
+    /// VM has neither services nor packages, where the package lacks something that it has,
+    /// or where the package is not sold to it.
+    pub(crate) fn decide_with_package(
+        &self,
+        subject: &Subject<'_>,
+        instant: DateTime<Utc>,
+        package: usize,
+    ) -> Option<Decision> {
+        let package = self.book.packages.get(package)?;
+        self.decided(subject, instant, None, Some(package))
+    }
+
+    fn decided<'s>(
+        &self,
+        subject: &Subject<'s>,
+        instant: DateTime<Utc>,
+        over: Option<&'s Override>,
+        instead: Option<&'a Package>,
+    ) -> Option<Decision> {
         let domain = subject.domain_at(instant).clone();
         let ancestry = self.inventory.ancestry(&domain);
         let vm = subject.vm_at(instant);
@@ -77,20 +104,38 @@ impl Plan<'_> {
             position,
             own_tags,
             vm_tags,
+            instead: None,
             decision: Decision {
                 account: self.account_of(&ancestry).unwrap_or_else(|| domain.clone()),
-                domain: domain.clone(),
                 vm: vm.cloned(),
-                cost_centre: None,
-                charges: Vec::new(),
-                unpriced: Vec::new(),
-                missing_size: Vec::new(),
-                twice: Vec::new(),
+                ..Decision::nothing(domain)
             },
         };
+        if let Some(package) = instead {
+            if !deciding.could_have(package) {
+                return None;
+            }
+            deciding.instead = Some(package);
+        }
         deciding.decision.cost_centre = deciding.cost_centre(over);
         deciding.charge();
-        deciding.decision
+        Some(deciding.decision)
+    }
+}
+
+impl Decision {
+    /// Nothing is charged.
+    fn nothing(domain: DomainId) -> Self {
+        Self {
+            account: domain.clone(),
+            domain,
+            vm: None,
+            cost_centre: None,
+            charges: Vec::new(),
+            unpriced: Vec::new(),
+            missing_size: Vec::new(),
+            twice: Vec::new(),
+        }
     }
 }
 
@@ -102,6 +147,8 @@ struct Deciding<'p, 'a, 's> {
     position: Position<'p>,
     own_tags: Vec<InForce<'s>>,
     vm_tags: Vec<InForce<'s>>,
+    /// A package that counts instead of all that the tags give.
+    instead: Option<&'a Package>,
     decision: Decision,
 }
 
@@ -179,6 +226,7 @@ impl<'a, 's> Deciding<'_, 'a, 's> {
     fn push(&mut self, target: Target, price: Option<usize>, exemption: Option<String>) {
         let measure = price
             .and_then(|index| self.plan.book.prices.get(index))
+            .filter(|price| !price.ignores_size())
             .map(|price| price.unit.measure());
         let level = match measure.unwrap_or(Measure::Each) {
             Measure::Each | Measure::Requests => Some(1),
@@ -199,11 +247,13 @@ impl<'a, 's> Deciding<'_, 'a, 's> {
         } else {
             self.discounts(&target, price)
         };
+        let tax = self.plan.tax_at(Some(&target), &self.position, self.at);
         self.decision.charges.push(Charge {
             target,
             price,
             exemption,
             discounts,
+            tax,
             level,
         });
     }
@@ -230,8 +280,53 @@ impl<'a, 's> Deciding<'_, 'a, 's> {
             .any(|tag| (trust == Trust::Any || tag.is_label) && wanted.matches(tag.key, tag.value))
     }
 
+    /// Whether a package holds at least what the VM has, and is sold to it.
+    fn could_have(&self, package: &Package) -> bool {
+        let held = self.packages();
+        let services = |package: &Package| -> BTreeSet<String> {
+            let cells = package.services.iter();
+            cells
+                .filter(|cell| cell.validity.contains(self.at))
+                .map(|cell| cell.service.clone())
+                .collect()
+        };
+        let mut has: BTreeSet<String> = held.iter().flat_map(|held| services(held)).collect();
+        has.extend(self.single_services().into_iter().map(str::to_owned));
+        let offered = services(package);
+        let covers = |meter| package.covers.contains(meter);
+        let target = Target::Package(package.id.clone());
+        let sold = if self.sells_as_one(package) {
+            self.price(&target, None).is_some()
+        } else {
+            offered.iter().all(|service| {
+                let target = Target::Service(service.clone());
+                self.price(&target, None).is_some()
+            })
+        };
+        sold && !has.is_empty()
+            && has.is_subset(&offered)
+            && held.iter().flat_map(|held| &held.covers).all(covers)
+    }
+
+    /// The services that tags give to the VM singly.
+    fn single_services(&self) -> BTreeSet<&'a str> {
+        if self.instead.is_some() {
+            return BTreeSet::new();
+        }
+        let (tags, trust) = (self.vm_side_tags(), self.plan.book.trust_packages);
+        let book = self.plan.book;
+        book.services
+            .iter()
+            .filter(|service| Self::has_tag(tags, &service.tag, trust))
+            .map(|service| service.id.as_str())
+            .collect()
+    }
+
     /// The packages of the VM.
     fn packages(&self) -> Vec<&'a Package> {
+        if let Some(package) = self.instead {
+            return vec![package];
+        }
         let (tags, trust) = (self.vm_side_tags(), self.plan.book.trust_packages);
         let book = self.plan.book;
         book.packages
@@ -286,7 +381,6 @@ impl<'a, 's> Deciding<'_, 'a, 's> {
     /// Services of packages that cost the sum of their parts, and services bought singly;
     /// each once.
     fn charge_services(&mut self, packages: &[&'a Package], basis: Option<Basis>) {
-        let book = self.plan.book;
         let mut in_package: BTreeSet<(&str, &str)> = BTreeSet::new();
         let mut sold: BTreeSet<&str> = BTreeSet::new();
         for package in packages {
@@ -302,13 +396,7 @@ impl<'a, 's> Deciding<'_, 'a, 's> {
                 }
             }
         }
-        let tags = self.vm_side_tags();
-        let single: BTreeSet<&str> = book
-            .services
-            .iter()
-            .filter(|service| Self::has_tag(tags, &service.tag, book.trust_packages))
-            .map(|service| service.id.as_str())
-            .collect();
+        let single = self.single_services();
         for service in sold.union(&single).copied().collect::<Vec<_>>() {
             let package = in_package
                 .iter()
@@ -381,15 +469,9 @@ impl<'a, 's> Deciding<'_, 'a, 's> {
             .enumerate()
             .filter(|(_, discount)| discount.validity.contains(self.at))
             .filter(|(_, discount)| !net || discount.net_prices)
-            .filter(|(_, discount)| match target {
-                Target::Meter(meter) => {
-                    discount.meters.contains(meter)
-                        || (discount.meters.is_empty() && discount.items.is_empty())
-                }
-                Target::Service(id) | Target::Package(id) => {
-                    discount.items.contains(id)
-                        || (discount.meters.is_empty() && discount.items.is_empty())
-                }
+            .filter(|(_, discount)| {
+                names(&discount.meters, &discount.items, target)
+                    || (discount.meters.is_empty() && discount.items.is_empty())
             })
             .filter_map(|(index, discount)| {
                 let nearness = self

@@ -9,5 +9,5 @@ mod subject;
 pub(crate) use compile::Plan;
 pub(crate) use decide::{Charge, Decision, unknown_values};
 pub(crate) use lookup::basis_of;
-pub(crate) use scope::{CompiledScope, Position, compile as compile_scope};
+pub(crate) use scope::{CompiledScope, Nearness, Position, compile as compile_scope};
 pub(crate) use subject::{Override, Subject};

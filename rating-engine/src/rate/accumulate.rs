@@ -7,14 +7,13 @@ use cloudstack_usage::{DomainId, Holder, ResourceId};
 use rust_decimal::Decimal;
 
 use super::parts::{Part, Timeline};
-use crate::book::model::{
-    Accumulation, MonthProfile, Per, Price, PriceBook, PriceKind, Target, Tier,
-};
+use crate::book::model::{Accumulation, Per, Price, PriceBook, PriceKind, Target, Tier};
 use crate::exact::Exact;
+use crate::proration::Proration;
 
 /// Over what a price accumulates.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Pool {
+pub(super) enum Pool {
     Resource(ResourceId, Holder),
     Holder(DomainId, Holder),
     Domain(DomainId),
@@ -24,8 +23,8 @@ enum Pool {
 /// Applies the rules of a month to all parts, in order of time.
 pub(crate) fn accumulate(book: &PriceBook, timelines: &[Timeline<'_, '_>], parts: &mut Vec<Part>) {
     charge_once(book, timelines, parts);
-    if book.month == MonthProfile::Cap672 {
-        cap_hours(book, timelines, parts);
+    if let Some(cap) = book.month.cap_millis() {
+        cap_hours(book, cap, timelines, parts);
     }
     let series = series(book);
     let mut pools: BTreeMap<(usize, usize, Pool), Vec<usize>> = BTreeMap::new();
@@ -78,7 +77,7 @@ fn series(book: &PriceBook) -> Vec<usize> {
 }
 
 /// Order of time, ties by the resource: the same for any order of input.
-fn order(
+pub(super) fn order(
     timelines: &[Timeline<'_, '_>],
     parts: &[Part],
     index: usize,
@@ -112,7 +111,11 @@ fn charged_price<'b>(
     Some((index, book.prices.get(index)?))
 }
 
-fn pool(accumulate: Accumulation, timelines: &[Timeline<'_, '_>], part: &Part) -> Option<Pool> {
+pub(super) fn pool(
+    accumulate: Accumulation,
+    timelines: &[Timeline<'_, '_>],
+    part: &Part,
+) -> Option<Pool> {
     let timeline = timelines.get(part.stream)?;
     let decision = &timeline.intervals.get(part.interval)?.decision;
     let key = &timeline.subject.stream.key;
@@ -164,6 +167,7 @@ fn due(price: &Price, quantity: &Exact, total: &Exact) -> Exact {
 pub(crate) fn cost(kind: &PriceKind, quantity: &Exact) -> Exact {
     match kind {
         PriceKind::PerUnit(amount) => quantity.clone() * Exact::from_decimal(*amount),
+        PriceKind::Flat(amount) => Exact::from_decimal(*amount),
         PriceKind::Block { size, amount } => {
             let blocks = quantity
                 .checked_div(&Exact::from_decimal(*size))
@@ -223,6 +227,7 @@ fn share(tiers: &[Tier], total: &Exact, quantity: &Exact) -> Exact {
 pub(crate) fn unit_price(kind: &PriceKind) -> Option<Exact> {
     let amount: Decimal = match kind {
         PriceKind::PerUnit(amount) => *amount,
+        PriceKind::Flat(_) => Decimal::ZERO,
         PriceKind::Block { size, amount } => {
             return Exact::from_decimal(*amount).checked_div(&Exact::from_decimal(*size));
         }
@@ -273,9 +278,9 @@ fn charge_once(book: &PriceBook, timelines: &[Timeline<'_, '_>], parts: &mut Vec
     });
 }
 
-/// Under the 672-hour profile a resource pays no more than 672 hours of a month.
-fn cap_hours(book: &PriceBook, timelines: &[Timeline<'_, '_>], parts: &mut [Part]) {
-    const CAP: i64 = 672 * 3_600_000;
+/// A resource pays no more of a month than the profile's hours. Days are capped where they
+/// are counted.
+fn cap_hours(book: &PriceBook, cap: i64, timelines: &[Timeline<'_, '_>], parts: &mut [Part]) {
     let mut months: BTreeMap<(usize, ResourceId, Target), Vec<usize>> = BTreeMap::new();
     for (index, part) in parts.iter().enumerate() {
         let Some((_, price)) = charged_price(book, timelines, part) else {
@@ -284,7 +289,8 @@ fn cap_hours(book: &PriceBook, timelines: &[Timeline<'_, '_>], parts: &mut [Part
         let Some(timeline) = timelines.get(part.stream) else {
             continue;
         };
-        if price.per == Per::Month {
+        let by_time = price.proration.unwrap_or(book.proration) == Proration::Second;
+        if price.per == Per::Month && by_time {
             let resource = timeline.subject.stream.key.identity.clone();
             months
                 .entry((part.month, resource, price.target.clone()))
@@ -299,7 +305,7 @@ fn cap_hours(book: &PriceBook, timelines: &[Timeline<'_, '_>], parts: &mut [Part
             let Some(part) = parts.get_mut(index) else {
                 continue;
             };
-            let billable = (CAP - so_far).clamp(0, part.used_millis);
+            let billable = (cap - so_far).clamp(0, part.used_millis);
             so_far += part.used_millis;
             let ratio = Exact::ratio(i128::from(billable), i128::from(part.used_millis.max(1)));
             let ratio = ratio.unwrap_or_else(Exact::zero);

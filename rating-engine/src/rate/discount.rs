@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use cloudstack_usage::Period;
 
-use super::parts::{Part, Timeline, instant};
+use super::parts::{Part, Rule, Timeline, instant};
 use crate::book::model::{Discount, DiscountAmount, PriceBook, Scope, Stacking};
 use crate::exact::Exact;
 use crate::plan::Plan;
@@ -53,7 +53,10 @@ pub(crate) fn apply(plan: &Plan<'_>, timelines: &[Timeline<'_, '_>], parts: &mut
     let mut fixed: BTreeMap<(usize, usize), Vec<usize>> = BTreeMap::new();
     for (index, part) in parts.iter_mut().enumerate() {
         let chain = chain(timelines, part);
-        part.reductions = reductions(plan.book, &part.list, chain);
+        part.reductions = reductions(plan.book, &part.list, chain)
+            .into_iter()
+            .map(|(discount, amount)| (Rule::Discount(discount), amount))
+            .collect();
         part.net = part.list.clone() - part.reductions.iter().map(|(_, amount)| amount).sum();
         for &discount in chain
             .iter()
@@ -108,7 +111,7 @@ fn take_fixed(plan: &Plan<'_>, index: usize, month: usize, parts: &mut [Part], m
             .checked_div(&covered)
             .unwrap_or_else(Exact::zero);
         part.net = part.net.clone() - share.clone();
-        part.reductions.push((index, share));
+        part.reductions.push((Rule::Discount(index), share));
     }
 }
 

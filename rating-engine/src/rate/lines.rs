@@ -1,12 +1,15 @@
 //! From parts to line items and statements.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use cloudstack_usage::{DomainId, Holder, Inventory, Moment, Period, ResourceId, Tag, VmId};
 use rust_decimal::Decimal;
 
+use super::limits::TrueUp;
 use super::names;
-use super::parts::{Part, Timeline, instant, resource_kind};
+use super::parts::{Part, Rule, Timeline, instant, resource_kind};
+use super::settle::{Balances, fixed_amount, settle};
 use crate::allocate::allocate_grouped;
 use crate::book::model::{DiscountAmount, Per, Price, PriceKind, Target};
 use crate::currency::Currency;
@@ -30,6 +33,7 @@ struct Key {
     price: Option<usize>,
     exemption: Option<String>,
     discounts: Vec<usize>,
+    tax: Option<usize>,
 }
 
 /// The statements of all parts, in the order of their paths.
@@ -37,6 +41,7 @@ pub(crate) fn statements(
     plan: &Plan<'_>,
     timelines: &[Timeline<'_, '_>],
     parts: &[Part],
+    true_ups: &[TrueUp],
 ) -> Vec<Statement> {
     let mut lines: BTreeMap<Key, Vec<&Part>> = BTreeMap::new();
     for part in parts {
@@ -55,6 +60,7 @@ pub(crate) fn statements(
                 price: charge.price,
                 exemption: charge.exemption.clone(),
                 discounts: charge.discounts.clone(),
+                tax: charge.tax,
             };
             lines.entry(key).or_default().push(part);
         }
@@ -73,13 +79,157 @@ pub(crate) fn statements(
             .or_default()
             .extend(builder.build());
     }
+    for line in true_up_lines(plan, timelines, true_ups) {
+        let (account, line) = line;
+        by_account.entry(account).or_default().push(line);
+    }
     let mut statements: Vec<Statement> = by_account
         .into_iter()
         .map(|(account, lines)| statement(plan, timelines, account, lines))
         .collect();
     statements
         .sort_by(|left, right| (&left.path, &left.account).cmp(&(&right.path, &right.account)));
+    let mut balances = Balances::new(plan);
+    for statement in &mut statements {
+        settle(plan, &mut balances, statement);
+    }
     statements
+}
+
+/// The lines of minimum charges: those of one minimum and customer are one line.
+fn true_up_lines(
+    plan: &Plan<'_>,
+    timelines: &[Timeline<'_, '_>],
+    true_ups: &[TrueUp],
+) -> Vec<(DomainId, LineItem)> {
+    let mut lines: BTreeMap<String, (DomainId, LineItem)> = BTreeMap::new();
+    for true_up in true_ups {
+        let Some(line) = true_up_line(plan, timelines, true_up) else {
+            continue;
+        };
+        match lines.entry(line.key.clone()) {
+            Entry::Vacant(entry) => {
+                entry.insert((true_up.account.clone(), line));
+            }
+            Entry::Occupied(mut entry) => {
+                let (_, known) = entry.get_mut();
+                known.list += line.list;
+                known.net += line.net;
+                known.period = known.period.hull(&line.period);
+                known.explanation.segments.extend(line.explanation.segments);
+            }
+        }
+    }
+    lines.into_values().collect()
+}
+
+fn true_up_line(
+    plan: &Plan<'_>,
+    timelines: &[Timeline<'_, '_>],
+    true_up: &TrueUp,
+) -> Option<LineItem> {
+    let limit = plan.book.limits.get(true_up.limit)?;
+    let ancestry = plan.inventory.ancestry(&true_up.domain);
+    let position = Position {
+        ancestry: &ancestry,
+        project: match &true_up.holder {
+            Holder::Project(id) => Some(id),
+            _ => None,
+        },
+        vm: None,
+        volume: None,
+    };
+    let at = last_instant(true_up.period);
+    let tax = plan
+        .tax_at(None, &position, at)
+        .and_then(|index| plan.book.taxes.get(index))
+        .map(|tax| tax.id.clone());
+    let domain_path = domain_path(plan.inventory, timelines, &true_up.domain, plan.period);
+    let of_resource = || {
+        let mut own = timelines
+            .iter()
+            .filter(|timeline| timeline.subject.stream.key.identity == true_up.resource);
+        own.find_map(|timeline| timeline.subject.name_at(at).map(str::to_owned))
+    };
+    let holder_name = holder_name(plan, timelines, &true_up.holder);
+    let resource_name = match true_up.resource_kind {
+        "project" | "account" => holder_name.clone(),
+        "domain" => domain_path.clone(),
+        _ => of_resource().unwrap_or_else(|| true_up.resource.to_string()),
+    };
+    let key = [
+        true_up.account.to_string(),
+        true_up.domain.to_string(),
+        true_up.resource.to_string(),
+        format!("minimum {}", limit.id),
+        tax.clone().unwrap_or_default(),
+    ];
+    Some(LineItem {
+        key: key.map(|field| field.replace('|', "||")).join("|"),
+        domain: true_up.domain.clone(),
+        domain_path,
+        holder: true_up.holder.clone(),
+        holder_name,
+        vm: (true_up.resource_kind == "vm").then(|| true_up.resource.clone().into()),
+        vm_name: (true_up.resource_kind == "vm").then(|| resource_name.clone()),
+        volume: (true_up.resource_kind == "volume").then(|| true_up.resource.clone().into()),
+        resource: true_up.resource.clone(),
+        resource_kind: true_up.resource_kind,
+        resource_name,
+        cost_centre: cost_centre_of(plan, true_up),
+        item: Item::Minimum(limit.id.clone()),
+        label: limit.label.clone().unwrap_or_else(|| limit.id.clone()),
+        price: limit.id.clone(),
+        price_text: format!("at least {} {} a month", limit.amount, plan.book.currency),
+        exemption: None,
+        tax,
+        discounts: Vec::new(),
+        used_millis: 0,
+        quantity: Exact::from(1),
+        unit: "each".to_owned(),
+        list: true_up.amount.clone(),
+        net: true_up.amount.clone(),
+        amount: Money::zero(plan.book.currency),
+        period: true_up.period,
+        created: None,
+        removed: None,
+        tags: Vec::new(),
+        explanation: fixed_amount(true_up.period, &true_up.amount),
+    })
+}
+
+/// The cost centre of a project's minimum charge is the project's.
+fn cost_centre_of(plan: &Plan<'_>, true_up: &TrueUp) -> Option<String> {
+    let tags = match &true_up.holder {
+        Holder::Project(id) => plan.inventory.projects.get(id).map(|entry| &entry.tags),
+        _ => None,
+    };
+    let mut tags = tags?.iter();
+    let (_, history) = tags.find(|(key, _)| *key == plan.book.cost_centre_key)?;
+    history.at(last_instant(true_up.period)).cloned()
+}
+
+/// The account's or project's name at the end of the period, or as a record gave it.
+fn holder_name(plan: &Plan<'_>, timelines: &[Timeline<'_, '_>], holder: &Holder) -> String {
+    let at = last_instant(plan.period);
+    let inventory = plan.inventory;
+    let known = match holder {
+        Holder::Account(id) => inventory
+            .accounts
+            .get(id)
+            .and_then(|entry| entry.name.nearest(at)),
+        Holder::Project(id) => inventory
+            .projects
+            .get(id)
+            .and_then(|entry| entry.name.nearest(at)),
+        Holder::Unknown => None,
+    };
+    let of_record = || {
+        let streams = timelines.iter().map(|timeline| timeline.subject.stream);
+        let mut own = streams.filter(|stream| stream.key.holder == *holder);
+        own.find_map(|stream| stream.shown.holder_name.clone())
+    };
+    known.cloned().or_else(of_record).unwrap_or_default()
 }
 
 fn decided<'t>(
@@ -127,8 +277,12 @@ fn statement(
         name,
         path,
         lines,
-        total: Money::from_minor(total, currency),
+        total: Money::from_minor(total.clone(), currency),
         exact,
+        taxes: Vec::new(),
+        gross: Money::from_minor(total.clone(), currency),
+        credits: Vec::new(),
+        payable: Money::from_minor(total, currency),
     }
 }
 
@@ -160,7 +314,7 @@ fn shown_order(line: &LineItem) -> impl Ord + '_ {
 }
 
 /// The domain's path at the end of the period, or as records gave it.
-fn domain_path(
+pub(super) fn domain_path(
     inventory: &Inventory,
     timelines: &[Timeline<'_, '_>],
     domain: &DomainId,
@@ -187,7 +341,7 @@ fn domain_path(
         .unwrap_or_else(|| domain.to_string())
 }
 
-fn last_instant(period: Period) -> chrono::DateTime<chrono::Utc> {
+pub(super) fn last_instant(period: Period) -> chrono::DateTime<chrono::Utc> {
     period.end() - chrono::TimeDelta::milliseconds(1)
 }
 
@@ -222,7 +376,7 @@ impl<'p, 'a> LineBuilder<'_, 'p, 'a> {
                 self.plan.period,
             ),
             holder: self.key.holder.clone(),
-            holder_name: self.holder_name(timeline),
+            holder_name: holder_name(self.plan, std::slice::from_ref(timeline), &self.key.holder),
             vm: self.key.vm.clone(),
             vm_name: self.key.vm.as_ref().map(|vm| self.vm_name(vm, timeline)),
             volume: subject.volume.clone(),
@@ -237,6 +391,7 @@ impl<'p, 'a> LineBuilder<'_, 'p, 'a> {
                 .map(|price| price_text(price, self.plan.book.currency))
                 .unwrap_or_default(),
             exemption: self.key.exemption.clone(),
+            tax: self.tax_id(),
             discounts: self.discount_ids(),
             used_millis: self
                 .parts
@@ -319,8 +474,16 @@ impl<'p, 'a> LineBuilder<'_, 'p, 'a> {
                 .collect::<Vec<_>>()
                 .join(","),
         ];
+        let tax = self.tax_id();
+        let fields = fields.into_iter().chain(tax);
         let plain = |field: String| field.replace('\\', "\\\\").replace('|', "\\|");
-        fields.map(plain).join("|")
+        let fields: Vec<String> = fields.map(plain).collect();
+        fields.join("|")
+    }
+
+    fn tax_id(&self) -> Option<String> {
+        let tax = self.plan.book.taxes.get(self.key.tax?)?;
+        Some(tax.id.clone())
     }
 
     fn discount_ids(&self) -> Vec<String> {
@@ -330,24 +493,6 @@ impl<'p, 'a> LineBuilder<'_, 'p, 'a> {
             .iter()
             .filter_map(|&index| self.plan.book.discounts.get(index));
         discounts.map(|discount| discount.id.clone()).collect()
-    }
-
-    fn holder_name(&self, timeline: &Timeline<'_, '_>) -> String {
-        let at = last_instant(self.plan.period);
-        let inventory = self.plan.inventory;
-        let known = match &self.key.holder {
-            Holder::Account(id) => inventory
-                .accounts
-                .get(id)
-                .and_then(|entry| entry.name.nearest(at)),
-            Holder::Project(id) => inventory
-                .projects
-                .get(id)
-                .and_then(|entry| entry.name.nearest(at)),
-            Holder::Unknown => None,
-        };
-        let of_record = timeline.subject.stream.shown.holder_name.as_ref();
-        known.or(of_record).cloned().unwrap_or_default()
     }
 
     fn vm_name(&self, vm: &VmId, timeline: &Timeline<'_, '_>) -> String {
@@ -484,35 +629,61 @@ impl<'p, 'a> LineBuilder<'_, 'p, 'a> {
         bounds
     }
 
+    /// Discounts in their order, then maximum charges.
     fn reductions(&self) -> Vec<Reduction> {
-        let mut sums: BTreeMap<usize, Exact> = BTreeMap::new();
-        for (discount, amount) in self.parts.iter().flat_map(|part| &part.reductions) {
-            *sums.entry(*discount).or_insert_with(Exact::zero) += amount.clone();
+        let mut sums: BTreeMap<Rule, Exact> = BTreeMap::new();
+        for (rule, amount) in self.parts.iter().flat_map(|part| &part.reductions) {
+            *sums.entry(*rule).or_insert_with(Exact::zero) += amount.clone();
         }
-        self.key
+        let discounts = self
+            .key
             .discounts
             .iter()
-            .filter_map(|index| {
-                let discount = self.plan.book.discounts.get(*index)?;
-                let text = match discount.amount {
-                    DiscountAmount::Percent(percent) => format!("{percent} %"),
-                    DiscountAmount::Fixed(amount) => {
-                        format!("{amount} {} a month", self.plan.book.currency)
-                    }
-                };
-                let amount = sums.get(index).cloned().unwrap_or_else(Exact::zero);
+            .map(|&index| Rule::Discount(index));
+        let limits = (0..self.plan.book.limits.len()).map(Rule::Maximum);
+        let maxima = limits.filter(|rule| sums.contains_key(rule));
+        discounts
+            .chain(maxima)
+            .filter_map(|rule| {
+                let (discount, text) = self.rule_text(rule)?;
+                let amount = sums.get(&rule).cloned().unwrap_or_else(Exact::zero);
                 Some(Reduction {
-                    discount: discount.id.clone(),
+                    discount,
                     text,
                     amount,
                 })
             })
             .collect()
     }
+
+    fn rule_text(&self, rule: Rule) -> Option<(String, String)> {
+        let currency = self.plan.book.currency;
+        match rule {
+            Rule::Discount(index) => {
+                let discount = self.plan.book.discounts.get(index)?;
+                let text = match discount.amount {
+                    DiscountAmount::Percent(percent) => format!("{percent} %"),
+                    DiscountAmount::Fixed(amount) => format!("{amount} {currency} a month"),
+                };
+                Some((discount.id.clone(), text))
+            }
+            Rule::Maximum(index) => {
+                let limit = self.plan.book.limits.get(index)?;
+                let text = format!("at most {} {currency} a month", limit.amount);
+                Some((limit.id.clone(), text))
+            }
+        }
+    }
 }
 
 /// The unit of a line's quantity: `GiB-month`, `vCPU-hour`, `GiB`.
 fn quantity_unit(price: &Price) -> String {
+    if price.ignores_size() {
+        return match price.per {
+            Per::Once => "once".to_owned(),
+            per => format!("each-{}", per.name()),
+        };
+    }
     match price.per {
         Per::Unit => price.unit.name().to_owned(),
         Per::Once => format!("{} once", price.unit.name()),
@@ -532,6 +703,19 @@ pub(crate) fn price_text(price: &Price, currency: Currency) -> String {
     let money = |amount: Decimal| with_minor_digits(amount, currency);
     let amount = match &price.kind {
         PriceKind::PerUnit(amount) => format!("{} {currency} {unit}", money(*amount)),
+        PriceKind::Flat(amount) if price.per == Per::Unit => {
+            format!(
+                "{} {currency} a month, whatever the quantity",
+                money(*amount)
+            )
+        }
+        PriceKind::Flat(amount) => {
+            let per = match price.per {
+                Per::Once => "once".to_owned(),
+                per => format!("per {}", per.name()),
+            };
+            format!("{} {currency} {per}, whatever the size", money(*amount))
+        }
         PriceKind::Block { size, amount } => {
             format!("{} {currency} per started {size} {unit}", money(*amount))
         }

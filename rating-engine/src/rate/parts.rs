@@ -1,10 +1,11 @@
 //! Parts: used time of a stream, cut at everything that decides its amount.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
-use cloudstack_usage::{DomainId, Period, UsageType};
+use cloudstack_usage::{DomainId, Period, UsageType, VmId};
 
+use super::prorate::proration_of;
 use crate::book::model::{Per, Target};
 use crate::exact::Exact;
 use crate::meter::Meter;
@@ -19,6 +20,13 @@ pub(crate) struct Interval {
     pub(crate) start: i64,
     pub(crate) end: i64,
     pub(crate) decision: Decision,
+}
+
+/// What takes something away from a part, by its place in the book.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Rule {
+    Discount(usize),
+    Maximum(usize),
 }
 
 /// Used time (or a counted amount) of one charge in one interval, with its amounts.
@@ -38,8 +46,8 @@ pub(crate) struct Part {
     pub(crate) quantity: Exact,
     pub(crate) list: Exact,
     pub(crate) net: Exact,
-    /// What each discount took away, by its place in the book.
-    pub(crate) reductions: Vec<(usize, Exact)>,
+    /// What discounts and maximum charges took away, in order.
+    pub(crate) reductions: Vec<(Rule, Exact)>,
     pub(crate) month: usize,
     /// Records behind it.
     pub(crate) records: u64,
@@ -215,9 +223,12 @@ impl<'p, 'a> Timeline<'p, 'a> {
             .charges
             .iter()
             .filter_map(|charge| self.plan.book.prices.get(charge.price?));
-        let cap = self.plan.book.month == crate::book::model::MonthProfile::Cap672;
+        let cap = self.plan.book.month.cap_millis().is_some();
         prices.into_iter().any(|price| {
-            price.accumulates() || price.per == Per::Once || (cap && price.per == Per::Month)
+            price.accumulates()
+                || price.per == Per::Once
+                || (cap && price.per == Per::Month)
+                || proration_of(self.plan, price).is_some()
         })
     }
 
@@ -261,6 +272,7 @@ impl<'p, 'a> Timeline<'p, 'a> {
             return (Exact::zero(), Exact::zero());
         };
         let base = match price.unit.measure() {
+            _ if price.ignores_size() => i128::from(used.millis),
             Measure::Each if self.subject.stream.holds_bytes => i128::from(used.millis),
             _ => used.amount,
         };
@@ -279,17 +291,20 @@ impl<'p, 'a> Timeline<'p, 'a> {
         used: Used,
     ) -> (Exact, Exact) {
         let period = self.plan.price_period(price.per, instant(used.start));
-        let unit = Exact::from(price.unit.size()) * Exact::from(i128::from(period.unwrap_or(1)));
+        let size = if price.ignores_size() {
+            1
+        } else {
+            price.unit.size()
+        };
+        let unit = Exact::from(size) * Exact::from(i128::from(period.unwrap_or(1)));
         let quantity = match price.per {
             // once: what is there, whatever the time
-            Per::Once => Exact::from(charge.level).checked_div(&Exact::from(price.unit.size())),
+            Per::Once => Exact::from(charge.level).checked_div(&Exact::from(size)),
             _ => base.checked_div(&unit),
         };
         let quantity = quantity.unwrap_or_else(Exact::zero);
-        let list = match (&price.kind, &charge.exemption) {
-            (crate::book::model::PriceKind::PerUnit(amount), None) => {
-                quantity.clone() * Exact::from_decimal(*amount)
-            }
+        let list = match (price.amount_per_unit(), &charge.exemption) {
+            (Some(amount), None) => quantity.clone() * Exact::from_decimal(amount),
             _ => Exact::zero(),
         };
         (quantity, list)
@@ -385,6 +400,38 @@ impl<'p, 'a> Timeline<'p, 'a> {
             }
         }
         value
+    }
+
+    /// What each VM's part of the placed use would have cost less with just the package of
+    /// this place in the book, while that holds all that the VM has; of these VMs.
+    pub(crate) fn savings(
+        &self,
+        placed: &[Placed],
+        package: usize,
+        vms: &BTreeSet<&VmId>,
+        mut note: impl FnMut(&VmId, &DomainId, Exact),
+    ) {
+        let mut decided: BTreeMap<usize, Option<Decision>> = BTreeMap::new();
+        for span in placed {
+            for (index, interval) in self.touched(span) {
+                let vm = interval.decision.vm.as_ref();
+                let Some(vm) = vm.filter(|vm| vms.contains(vm)) else {
+                    continue;
+                };
+                let other = decided.entry(index).or_insert_with(|| {
+                    let at = instant(interval.start);
+                    self.plan.decide_with_package(&self.subject, at, package)
+                });
+                let Some(other) = other else { continue };
+                let used = Self::used(&self.subject, span, interval);
+                let value = |decision: &Decision| -> Exact {
+                    let charges = decision.charges.iter();
+                    charges.map(|charge| self.simple_value(charge, used)).sum()
+                };
+                let saving = value(&interval.decision) - value(other);
+                note(vm, &interval.decision.account, saving);
+            }
+        }
     }
 
     fn simple_value(&self, charge: &Charge, used: Used) -> Exact {

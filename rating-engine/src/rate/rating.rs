@@ -9,7 +9,7 @@ use cloudstack_usage::{
 
 use super::coverage::{self, PlacedByResource, hours};
 use super::parts::{Fate, Part, Problem, Timeline, What, instant};
-use super::{accumulate, digest, discount, lines, records_only, sizes, uncertainty};
+use super::{advice, digest, lines, records_only, sizes, stages, uncertainty};
 use crate::book::model::{Inheritance, PriceBook, Target};
 use crate::error::RatingError;
 use crate::exact::Exact;
@@ -56,6 +56,10 @@ struct Prepared {
     windows: Vec<Clean>,
     placed: Vec<Placed>,
     doubts: Vec<Doubt>,
+    /// Use that lies before the resource's creation.
+    outside: Vec<Placed>,
+    /// Windows, by their place, that are held as a whole for it.
+    held: BTreeSet<usize>,
 }
 
 impl<'a> Rating<'a> {
@@ -137,9 +141,8 @@ impl<'a> Rating<'a> {
             parts.extend(new);
             count(&plan, prepared, &fates, &mut counts);
         }
-        accumulate::accumulate(plan.book, &timelines, &mut parts);
-        discount::apply(&plan, &timelines, &mut parts);
-        let statements = lines::statements(&plan, &timelines, &parts);
+        let true_ups = stages::apply(&plan, &timelines, &mut parts);
+        let statements = lines::statements(&plan, &timelines, &parts, &true_ups);
 
         let mut findings = rejected(&rejections);
         let view: Vec<(Timeline<'_, '_>, &[Placed])> = timelines
@@ -161,6 +164,10 @@ impl<'a> Rating<'a> {
             .iter()
             .map(|statement| statement.total.minor())
             .sum();
+        let gross = statements
+            .iter()
+            .map(|statement| statement.gross.minor())
+            .sum();
         Bill {
             period: plan.period,
             zone: plan.book.zone_name().to_owned(),
@@ -174,6 +181,7 @@ impl<'a> Rating<'a> {
             findings,
             counts,
             total: Money::from_minor(minor, currency),
+            gross: Money::from_minor(gross, currency),
             exact: statements.iter().map(|statement| &statement.exact).sum(),
             statements,
             digest: digest::digest(plan.book, plan.inventory, plan.period, &streams),
@@ -193,7 +201,7 @@ fn finding_order(finding: &Finding) -> impl Ord {
 }
 
 fn prepare(plan: &Plan<'_>, grid: &Grid, stream: &Stream) -> Prepared {
-    let (mut windows, doubts) = clean(stream, pieces(plan.inventory, stream));
+    let (mut windows, doubts) = clean(stream, pieces(plan.inventory, stream), plan.book.findings);
     if stream.holds_bytes {
         // a number of bytes at a moment stands for its window: bytes x time
         for window in &mut windows {
@@ -212,6 +220,8 @@ fn prepare(plan: &Plan<'_>, grid: &Grid, stream: &Stream) -> Prepared {
             windows,
             placed,
             doubts,
+            outside: Vec::new(),
+            held: BTreeSet::new(),
         };
     }
     let usage_type = stream.key.usage_type;
@@ -221,11 +231,15 @@ fn prepare(plan: &Plan<'_>, grid: &Grid, stream: &Stream) -> Prepared {
         let lifetime = lifetime(plan.inventory, stream);
         place(&windows, grid, lifetime)
     };
-    Prepared {
+    let mut prepared = Prepared {
         windows,
         placed,
         doubts,
-    }
+        outside: Vec::new(),
+        held: BTreeSet::new(),
+    };
+    take_outside(plan, stream, &mut prepared);
+    prepared
 }
 
 fn lifetime(inventory: &Inventory, stream: &Stream) -> Option<Period> {
@@ -272,13 +286,14 @@ fn touches(plan: &Plan<'_>, start: i64, end: i64) -> bool {
 
 /// Accounts for every record of a stream.
 fn count(plan: &Plan<'_>, prepared: &Prepared, fates: &[Fate], counts: &mut Counts) {
-    for (window, fate) in prepared.windows.iter().zip(fates) {
+    for (index, (window, fate)) in prepared.windows.iter().zip(fates).enumerate() {
         if !touches(plan, window.start, window.end) {
             counts.neighbours += window.records;
             continue;
         }
         counts.records += window.records;
         match fate {
+            _ if prepared.held.contains(&index) => counts.held += window.records,
             Fate { held: true, .. } => counts.held += window.records,
             Fate { charged: true, .. } => counts.charged += window.records,
             Fate { exempt: true, .. } => counts.exempt += window.records,
@@ -295,10 +310,19 @@ fn count(plan: &Plan<'_>, prepared: &Prepared, fates: &[Fate], counts: &mut Coun
                 end,
                 records,
                 ..
+            }
+            | Doubt::OverWindow {
+                start,
+                end,
+                records,
+                ..
             } => (*start, *end, *records),
-            Doubt::OverWindow { start, end, .. } => (*start, *end, 0),
         };
-        if touches(plan, start, end) {
+        let billed = matches!(doubt, Doubt::Duplicate { .. })
+            && plan.book.findings.duplicate == Policy::BillAndFlag;
+        if billed {
+            // counted with the windows
+        } else if touches(plan, start, end) {
             counts.records += records;
             counts.held += records;
         } else {
@@ -362,7 +386,7 @@ fn findings_of(
         }
     }
     let mut findings = coverage::not_metered(plan, attachments, grid, &by_resource, &owners);
-    for ((timeline, placed), prepared) in view.iter().zip(prepared) {
+    for ((timeline, _), prepared) in view.iter().zip(prepared) {
         findings.extend(
             prepared
                 .doubts
@@ -371,7 +395,7 @@ fn findings_of(
         );
         findings.extend(unknown_type(plan, timeline, prepared));
         findings.extend(no_effect(plan, timeline));
-        findings.extend(outside_lifetime(plan, timeline, placed));
+        findings.extend(outside_lifetime(plan, timeline, &prepared.outside));
     }
     let windows: Vec<&[Clean]> = prepared
         .iter()
@@ -382,6 +406,7 @@ fn findings_of(
     findings.extend(uncertainty::tag_findings(plan, view));
     findings.extend(uncertainty::size_findings(plan, view));
     findings.extend(uncertainty::unknown_tag_findings(plan, view));
+    findings.extend(advice::cheaper_packages(plan, view));
     findings.extend(scope_findings(plan));
     findings.extend(domain_findings(plan, inventory, view));
     findings
@@ -420,6 +445,13 @@ fn describe(timeline: &Timeline<'_, '_>) -> String {
 }
 
 fn doubt_finding(plan: &Plan<'_>, timeline: &Timeline<'_, '_>, doubt: &Doubt) -> Option<Finding> {
+    let policies = plan.book.findings;
+    let done = |policy| match policy {
+        Policy::BillAndFlag => "billed all the same",
+        Policy::BillOnce => "billed once",
+        Policy::Clip => "that is held",
+        Policy::Hold => "the whole record is held",
+    };
     let (kind, policy, start, end, amount, records, words) = match *doubt {
         Doubt::Duplicate {
             start,
@@ -427,16 +459,11 @@ fn doubt_finding(plan: &Plan<'_>, timeline: &Timeline<'_, '_>, doubt: &Doubt) ->
             amount,
             copies,
         } => {
-            let words = format!("{copies} more identical record(s); billed once");
-            (
-                FindingKind::Duplicate,
-                Policy::BillOnce,
-                start,
-                end,
-                amount * i128::from(copies),
-                copies,
-                words,
-            )
+            let policy = policies.duplicate;
+            let words = format!("{copies} more identical record(s); {}", done(policy));
+            let amount = amount * i128::from(copies);
+            let kind = FindingKind::Duplicate;
+            (kind, policy, start, end, amount, copies, words)
         }
         Doubt::Overlap {
             start,
@@ -444,28 +471,28 @@ fn doubt_finding(plan: &Plan<'_>, timeline: &Timeline<'_, '_>, doubt: &Doubt) ->
             amount,
             records,
         } => {
-            let words = "overlaps another window; what it repeats is held".to_owned();
-            (
-                FindingKind::Overlap,
-                Policy::Clip,
-                start,
-                end,
-                amount,
-                records,
-                words,
-            )
+            let policy = policies.overlap;
+            let words = format!("repeats what another window has; {}", done(policy));
+            let kind = FindingKind::Overlap;
+            (kind, policy, start, end, amount, records, words)
         }
-        Doubt::OverWindow { start, end, amount } => {
-            let words = format!("{} more than its window has; held", hours(amount));
-            (
-                FindingKind::OverWindow,
-                Policy::Clip,
-                start,
-                end,
-                amount,
-                0,
-                words,
-            )
+        Doubt::OverWindow {
+            start,
+            end,
+            amount,
+            records,
+        } => {
+            let policy = policies.over_window;
+            let words = match policy {
+                Policy::Hold => format!("{} in a shorter window; {}", hours(amount), done(policy)),
+                _ => format!(
+                    "{} more than its window has; {}",
+                    hours(amount),
+                    done(policy)
+                ),
+            };
+            let kind = FindingKind::OverWindow;
+            (kind, policy, start, end, amount, records, words)
         }
     };
     if !touches(plan, start, end) {
@@ -537,37 +564,78 @@ fn no_effect(plan: &Plan<'_>, timeline: &Timeline<'_, '_>) -> Option<Finding> {
     })
 }
 
-/// Use that lies before the resource was created.
+/// Use that lies before the resource was created: taken out as the book says.
+fn take_outside(plan: &Plan<'_>, stream: &Stream, prepared: &mut Prepared) {
+    const TOLERANCE_MILLIS: i64 = 60_000;
+    let none = Attachments::default();
+    let subject = Subject::new(stream, plan.inventory, &none);
+    let Some(lifetime) = subject.lifetime() else {
+        return;
+    };
+    if lifetime.start_source != cloudstack_usage::LifetimeSource::Created {
+        return;
+    }
+    let born = lifetime.start.timestamp_millis();
+    let period_start = plan.period.start().timestamp_millis();
+    for (index, span) in prepared.placed.iter_mut().enumerate() {
+        let before = span
+            .clip(period_start, born)
+            .filter(|before| before.end - before.start > TOLERANCE_MILLIS)
+            .filter(|before| before.placement != Placement::Spread);
+        let Some(before) = before else {
+            continue;
+        };
+        match plan.book.findings.outside_lifetime {
+            Policy::Hold => {
+                prepared.outside.push(*span);
+                prepared.held.insert(index);
+                *span = Placed {
+                    end: span.start,
+                    amount: 0,
+                    ..*span
+                };
+            }
+            Policy::Clip => {
+                prepared.outside.push(before);
+                let after = span.clip(born, span.end);
+                if after.is_none() {
+                    prepared.held.insert(index);
+                }
+                *span = after.unwrap_or(Placed {
+                    end: span.start,
+                    amount: 0,
+                    ..*span
+                });
+            }
+            Policy::BillAndFlag | Policy::BillOnce => prepared.outside.push(before),
+        }
+    }
+}
+
 fn outside_lifetime(
     plan: &Plan<'_>,
     timeline: &Timeline<'_, '_>,
-    placed: &[Placed],
+    outside: &[Placed],
 ) -> Option<Finding> {
-    const TOLERANCE_MILLIS: i64 = 60_000;
     let lifetime = timeline.subject.lifetime()?;
-    if lifetime.start_source != cloudstack_usage::LifetimeSource::Created {
-        return None;
-    }
-    let born = lifetime.start.timestamp_millis();
-    let before = placed
-        .iter()
-        .filter(|span| span.placement != Placement::Spread);
-    let before: Vec<Placed> = before
-        .filter_map(|span| span.clip(plan.period.start().timestamp_millis(), born))
-        .filter(|span| span.end - span.start > TOLERANCE_MILLIS)
-        .collect();
-    let millis: i128 = before.iter().map(|span| span.amount).sum();
-    (!before.is_empty()).then(|| Finding {
+    let policy = plan.book.findings.outside_lifetime;
+    let millis: i128 = outside.iter().map(|span| span.amount).sum();
+    let (what, done) = match policy {
+        Policy::Hold => ("of records that begin", "the whole records are held"),
+        Policy::Clip => ("lie", "that is held"),
+        Policy::BillAndFlag | Policy::BillOnce => ("lie", "billed all the same"),
+    };
+    (!outside.is_empty()).then(|| Finding {
         millis,
-        records: before.iter().map(|span| span.records).sum(),
-        value: Some(timeline.value(&before, None)),
+        records: outside.iter().map(|span| span.records).sum(),
+        value: Some(timeline.value(outside, None)),
         message: format!(
-            "{}: {} lie before its creation at {}",
+            "{}: {} {what} before its creation at {}; {done}",
             describe(timeline),
             hours(millis),
             lifetime.start
         ),
-        ..base_finding(FindingKind::OutsideLifetime, Policy::BillAndFlag, timeline)
+        ..base_finding(FindingKind::OutsideLifetime, policy, timeline)
     })
 }
 

@@ -1,9 +1,13 @@
 //! Clean windows: copies, overlaps and more time than a window has are taken out.
 
+use std::collections::BTreeMap;
+
 use cloudstack_usage::UsageType;
 
 use super::placement::share_of;
 use super::stream::{Entry, Stream};
+use crate::book::terms::FindingPolicies;
+use crate::finding::Policy;
 
 /// One window of a stream with what was used in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,8 +45,14 @@ pub(crate) enum Doubt {
         amount: i128,
         records: u64,
     },
-    /// More time than the window has; `amount` was held back.
-    OverWindow { start: i64, end: i64, amount: i128 },
+    /// More time than the window has; `amount` was held back, and with it so many whole
+    /// records.
+    OverWindow {
+        start: i64,
+        end: i64,
+        amount: i128,
+        records: u64,
+    },
 }
 
 /// Differences of own times of up to a second come from rounding, not from CloudStack's bugs.
@@ -52,16 +62,23 @@ const OWN_TIME_TOLERANCE_MILLIS: i128 = 1_000;
 /// many identical records of a VM snapshot or backup are legitimate.
 ///
 /// Source: DESIGN.md §4 "Dirty usage"; CLOUDSTACK.md §2.9 and 2.10.
-pub(crate) fn clean(stream: &Stream, pieces: u64) -> (Vec<Clean>, Vec<Doubt>) {
+pub(crate) fn clean(
+    stream: &Stream,
+    pieces: u64,
+    policies: FindingPolicies,
+) -> (Vec<Clean>, Vec<Doubt>) {
     let mut doubts = Vec::new();
-    let windows = add_twins(stream, pieces, &mut doubts);
-    let windows = cut_to_window(stream, windows, pieces, &mut doubts);
-    (without_overlaps(windows, &mut doubts), doubts)
+    let windows = add_twins(stream, pieces, policies.duplicate, &mut doubts);
+    let windows = cut_to_window(stream, windows, pieces, policies, &mut doubts);
+    (
+        without_overlaps(windows, policies.overlap, &mut doubts),
+        doubts,
+    )
 }
 
 /// Records of one window are twins where `rawusage` differs, copies where it does not.
 /// Entries come sorted, so both lie side by side.
-fn add_twins(stream: &Stream, pieces: u64, doubts: &mut Vec<Doubt>) -> Vec<Clean> {
+fn add_twins(stream: &Stream, pieces: u64, policy: Policy, doubts: &mut Vec<Doubt>) -> Vec<Clean> {
     let may_repeat = matches!(
         stream.key.usage_type,
         UsageType::VmSnapshot | UsageType::Backup
@@ -85,6 +102,12 @@ fn add_twins(stream: &Stream, pieces: u64, doubts: &mut Vec<Doubt>) -> Vec<Clean
                 copies: count - billed,
             });
         }
+        // a book may bill the copies as well, and only say so
+        let billed = if policy == Policy::BillAndFlag {
+            count
+        } else {
+            billed
+        };
         let amount = amount * i128::from(billed);
         match windows.last_mut() {
             Some(last) if last.start == start && last.end == end => {
@@ -108,6 +131,7 @@ fn cut_to_window(
     stream: &Stream,
     mut windows: Vec<Clean>,
     pieces: u64,
+    policies: FindingPolicies,
     doubts: &mut Vec<Doubt>,
 ) -> Vec<Clean> {
     let usage_type = stream.key.usage_type;
@@ -122,28 +146,50 @@ fn cut_to_window(
     } else {
         1
     };
-    for window in &mut windows {
+    let billed_copies = copies(doubts, policies.duplicate);
+    windows.retain_mut(|window| {
+        let more = billed_copies.get(&(window.start, window.end)).copied();
+        let times = times + i128::from(more.unwrap_or(0));
         let length = i128::from(window.end - window.start) * times;
         let excess = window.amount - length;
         if excess <= 0 {
-            continue;
+            return true;
         }
         let rounding = usage_type.has_own_times() && excess <= OWN_TIME_TOLERANCE_MILLIS * times;
+        let held = !rounding && policies.over_window == Policy::Hold;
         if !rounding {
             doubts.push(Doubt::OverWindow {
                 start: window.start,
                 end: window.end,
-                amount: excess,
+                amount: if held { window.amount } else { excess },
+                records: if held { window.records } else { 0 },
             });
         }
-        window.amount = length;
-    }
+        if rounding || policies.over_window != Policy::BillAndFlag {
+            window.amount = length;
+        }
+        !held
+    });
     windows
+}
+
+/// How many copies of each window are billed, where the book bills them.
+fn copies(doubts: &[Doubt], policy: Policy) -> BTreeMap<(i64, i64), u64> {
+    let mut copied = BTreeMap::new();
+    for doubt in doubts.iter().filter(|_| policy == Policy::BillAndFlag) {
+        if let Doubt::Duplicate {
+            start, end, copies, ..
+        } = doubt
+        {
+            *copied.entry((*start, *end)).or_default() += copies;
+        }
+    }
+    copied
 }
 
 /// Keeps windows that do not overlap, the wider ones first; of a window that overlaps in
 /// part, the part that is not covered yet, with its share of the amount.
-fn without_overlaps(windows: Vec<Clean>, doubts: &mut Vec<Doubt>) -> Vec<Clean> {
+fn without_overlaps(windows: Vec<Clean>, policy: Policy, doubts: &mut Vec<Doubt>) -> Vec<Clean> {
     let overlapping = windows
         .windows(2)
         .any(|pair| matches!(pair, [left, right] if left.end > right.start));
@@ -153,18 +199,31 @@ fn without_overlaps(windows: Vec<Clean>, doubts: &mut Vec<Doubt>) -> Vec<Clean> 
     let mut widest_first = windows;
     widest_first.sort_by_key(|window| (std::cmp::Reverse(window.end - window.start), window.start));
     let mut kept: Vec<Clean> = Vec::new();
+    let mut flagged: Vec<Clean> = Vec::new();
     for window in widest_first {
         let free = free_parts(&window, &kept);
         let free_millis: i64 = free.iter().map(|(start, end)| end - start).sum();
-        let keep = share_of(window.amount, free_millis, window.end - window.start);
-        if free_millis < window.end - window.start {
-            let records = if free_millis == 0 { window.records } else { 0 };
+        let overlaps = free_millis < window.end - window.start;
+        let keep = match policy {
+            Policy::Hold if overlaps => 0,
+            _ => share_of(window.amount, free_millis, window.end - window.start),
+        };
+        if overlaps {
+            let held = policy == Policy::Hold || (policy == Policy::Clip && free_millis == 0);
+            let records = if held { window.records } else { 0 };
             doubts.push(Doubt::Overlap {
                 start: window.start,
                 end: window.end,
                 amount: window.amount - keep,
                 records,
             });
+        }
+        if overlaps && policy == Policy::BillAndFlag {
+            flagged.push(window);
+            continue;
+        }
+        if overlaps && policy == Policy::Hold {
+            continue;
         }
         let mut given = 0;
         let mut passed = 0;
@@ -182,6 +241,8 @@ fn without_overlaps(windows: Vec<Clean>, doubts: &mut Vec<Doubt>) -> Vec<Clean> 
         }
         kept.sort_by_key(|window| window.start);
     }
+    kept.extend(flagged);
+    kept.sort_by_key(|window| (window.start, window.end));
     kept
 }
 

@@ -50,6 +50,10 @@ pub(crate) fn about<'a>(view: &View<'_>, warnings: &Warnings) -> Report<'a> {
         .into_iter()
         .map(|(_, title, value)| (title.to_owned(), plain(&value).into_owned()))
         .collect();
+    if let Some(payable) = &control.payable {
+        let amounts = payable.rows(&control.totals.amount).into_iter();
+        rows.extend(amounts.map(|(title, amount)| (title, amount.to_string())));
+    }
     if let Some(counts) = &control.counts {
         for (title, count) in [
             ("Usage records", counts.records),

@@ -5,3 +5,4 @@ pub(crate) mod findings;
 pub(crate) mod leaks;
 pub(crate) mod lines;
 pub(crate) mod summary;
+pub(crate) mod taxes;

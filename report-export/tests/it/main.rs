@@ -10,4 +10,5 @@ mod errors;
 mod filter;
 mod partitions;
 mod support;
+mod taxes;
 mod xlsx;

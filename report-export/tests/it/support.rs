@@ -37,6 +37,7 @@ pub(crate) fn line(key: &str, net: Exact, currency: Currency) -> LineItem {
         price: "cpu".to_owned(),
         price_text: "10.00 per vCPU and month".to_owned(),
         exemption: None,
+        tax: None,
         discounts: Vec::new(),
         used_millis: 3_600_000,
         quantity: exact(1, 8),
@@ -76,13 +77,18 @@ pub(crate) fn statement(
         name: path.rsplit('/').next().unwrap().to_owned(),
         path: path.to_owned(),
         lines,
-        total: Money::from_minor(total, currency),
+        total: Money::from_minor(total.clone(), currency),
         exact: sum,
+        taxes: Vec::new(),
+        gross: Money::from_minor(total.clone(), currency),
+        credits: Vec::new(),
+        payable: Money::from_minor(total, currency),
     }
 }
 
 pub(crate) fn bill(statements: Vec<Statement>, currency: Currency) -> Bill {
     let totals = statements.iter().map(|statement| &statement.total);
+    let gross = statements.iter().map(|statement| &statement.gross);
     Bill {
         period: period(),
         zone: "Europe/Berlin".to_owned(),
@@ -96,6 +102,7 @@ pub(crate) fn bill(statements: Vec<Statement>, currency: Currency) -> Bill {
         findings: Vec::new(),
         counts: Counts::default(),
         total: Money::sum(totals, currency).unwrap(),
+        gross: Money::sum(gross, currency).unwrap(),
         exact: statements.iter().map(|statement| &statement.exact).sum(),
         digest: "d1935".to_owned(),
         statements,

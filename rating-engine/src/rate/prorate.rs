@@ -1,0 +1,147 @@
+//! Month and day prices by civil days or started hours instead of time.
+
+use std::collections::BTreeMap;
+
+use chrono::NaiveDateTime;
+use cloudstack_usage::{Period, ResourceId, UsageType};
+
+use super::parts::{Part, Timeline, instant};
+use crate::book::model::{MonthProfile, Per, Price, Target};
+use crate::exact::Exact;
+use crate::plan::{Charge, Plan};
+use crate::proration::{Proration, counted};
+
+/// Whose days are counted together: a day that two spans of it touch counts once.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Whose {
+    /// VMs and volumes, whose size or offering may change.
+    Resource(UsageType, ResourceId),
+    /// Everything else: one stream is one thing.
+    Stream(usize),
+}
+
+/// How a price counts time; none where there is no time in it, or it counts it as it is.
+pub(crate) fn proration_of(plan: &Plan<'_>, price: &Price) -> Option<Proration> {
+    let proration = price.proration.unwrap_or(plan.book.proration);
+    let lasting = !matches!(price.per, Per::Once | Per::Unit);
+    (lasting && proration != Proration::Second).then_some(proration)
+}
+
+/// Replaces the quantities of all parts whose price counts days or hours. A day that
+/// belongs to two of a resource's spans is the later one's.
+pub(crate) fn apply(plan: &Plan<'_>, timelines: &[Timeline<'_, '_>], parts: &mut [Part]) {
+    let mut groups: BTreeMap<(usize, Proration, Target, Whose), Vec<usize>> = BTreeMap::new();
+    for (index, part) in parts.iter().enumerate() {
+        let Some((charge, price)) = priced(plan, timelines, part) else {
+            continue;
+        };
+        let Some(timeline) = timelines.get(part.stream) else {
+            continue;
+        };
+        if let Some(proration) = proration_of(plan, price) {
+            let key = &timeline.subject.stream.key;
+            let whose = match key.usage_type {
+                UsageType::RunningVm | UsageType::AllocatedVm | UsageType::Volume => {
+                    Whose::Resource(key.usage_type, key.identity.clone())
+                }
+                _ => Whose::Stream(part.stream),
+            };
+            groups
+                .entry((part.month, proration, charge.target.clone(), whose))
+                .or_default()
+                .push(index);
+        }
+    }
+    for ((month, proration, ..), mut members) in groups {
+        let Some(month) = plan.months.get(month) else {
+            continue;
+        };
+        members.sort_by_key(|&index| {
+            parts
+                .get(index)
+                .map_or((0, 0, 0), |part| (part.start, part.end, part.stream))
+        });
+        count(plan, timelines, (proration, month.period), parts, &members);
+    }
+}
+
+fn priced<'t>(
+    plan: &Plan<'t>,
+    timelines: &'t [Timeline<'_, '_>],
+    part: &Part,
+) -> Option<(&'t Charge, &'t Price)> {
+    let interval = timelines.get(part.stream)?.intervals.get(part.interval)?;
+    let charge = interval.decision.charges.get(part.charge)?;
+    Some((charge, plan.book.prices.get(charge.price?)?))
+}
+
+/// Counts the days or hours of one resource in one month.
+fn count(
+    plan: &Plan<'_>,
+    timelines: &[Timeline<'_, '_>],
+    (proration, month): (Proration, Period),
+    parts: &mut [Part],
+    members: &[usize],
+) {
+    let civil = |millis| civil(plan, millis, proration);
+    let month = civil(month.start().timestamp_millis())..civil(month.end().timestamp_millis());
+    // from the last one back: a day that two share is the later one's
+    let mut free_until = month.end;
+    let mut counted_millis = BTreeMap::new();
+    for &index in members.iter().rev() {
+        let Some(part) = parts.get(index) else {
+            continue;
+        };
+        let counted = counted(&(civil(part.start)..civil(part.end)), proration);
+        let start = counted.start.max(month.start);
+        let end = counted.end.min(free_until);
+        counted_millis.insert(index, (end - start).num_milliseconds().max(0));
+        free_until = free_until.min(start);
+    }
+    let mut counted_before = 0;
+    for &index in members {
+        let (Some(part), Some(&millis)) = (parts.get_mut(index), counted_millis.get(&index)) else {
+            continue;
+        };
+        let Some((charge, price)) = priced(plan, timelines, part) else {
+            continue;
+        };
+        let whole = match price.per {
+            Per::Month if plan.book.month == MonthProfile::Calendar => {
+                (month.end - month.start).num_milliseconds()
+            }
+            per => plan.price_period(per, instant(part.start)).unwrap_or(1),
+        };
+        let capped = price.per == Per::Month && plan.book.month.cap_millis().is_some();
+        let most = if capped {
+            (whole - counted_before).max(0)
+        } else {
+            millis
+        };
+        counted_before += millis;
+        let share = Exact::ratio(i128::from(millis.min(most)), i128::from(whole.max(1)));
+        set(part, charge, price, share.unwrap_or_else(Exact::zero));
+    }
+}
+
+fn set(part: &mut Part, charge: &Charge, price: &Price, share: Exact) {
+    let units = if price.ignores_size() {
+        Some(Exact::from(1))
+    } else {
+        Exact::ratio(charge.level, price.unit.size())
+    };
+    part.quantity = share * units.unwrap_or_else(Exact::zero);
+    part.list = match (&charge.exemption, price.amount_per_unit()) {
+        (None, Some(amount)) => part.quantity.clone() * Exact::from_decimal(amount),
+        _ => Exact::zero(),
+    };
+    part.net = part.list.clone();
+}
+
+/// Days are those of the book's zone; hours are counted where clocks do not change.
+fn civil(plan: &Plan<'_>, millis: i64, proration: Proration) -> NaiveDateTime {
+    match proration {
+        Proration::StartedHour => instant(millis).naive_utc(),
+        _ => instant(millis).with_timezone(&plan.book.zone).naive_local(),
+    }
+}
