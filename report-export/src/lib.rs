@@ -26,6 +26,7 @@
 //! #     findings: Vec::new(),
 //! #     counts: Counts::default(),
 //! #     total: Money::zero(currency),
+//! #     gross: Money::zero(currency),
 //! #     exact: Exact::zero(),
 //! #     digest: "d1935".to_owned(),
 //! # };
