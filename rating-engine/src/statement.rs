@@ -9,6 +9,7 @@ use crate::currency::Currency;
 use crate::exact::Exact;
 use crate::finding::Finding;
 use crate::money::Money;
+use crate::rounding::{RoundingMode, RoundingPoint};
 
 /// The result of rating a period: one statement per billing account, with the findings
 /// and the counts that account for every record.
@@ -45,6 +46,10 @@ pub struct BookVersion {
     pub name: String,
     /// SHA-256 over the book's canonical content.
     pub digest: String,
+    /// Which neighbour a tie goes to.
+    pub rounding: RoundingMode,
+    /// Where money is rounded.
+    pub rounding_point: RoundingPoint,
 }
 
 /// What became of the records that touch the period. The parts add up to `records`.

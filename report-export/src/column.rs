@@ -30,6 +30,7 @@ pub struct Column {
     kind: Kind,
     unit: Option<String>,
     summed: bool,
+    reference: bool,
     width: u16,
 }
 
@@ -39,7 +40,7 @@ impl Column {
         let width = match kind {
             Kind::Text => 24,
             Kind::Money | Kind::Price => 14,
-            Kind::Quantity => 18,
+            Kind::Quantity => 16,
             Kind::Date => 12,
             Kind::Instant => 20,
             Kind::Integer => 10,
@@ -50,6 +51,7 @@ impl Column {
             kind,
             unit: None,
             summed: false,
+            reference: false,
             width,
         }
     }
@@ -59,9 +61,9 @@ impl Column {
         Self::new(name, title, Kind::Text)
     }
 
-    /// A column of ids: text, wide enough for a UUID.
+    /// A column of ids: text, wide enough for a UUID, for reference.
     pub fn id(name: &'static str, title: &'static str) -> Self {
-        Self::text(name, title).with_width(37)
+        Self::text(name, title).with_width(37).for_reference()
     }
 
     /// A column of amounts in this currency.
@@ -85,6 +87,14 @@ impl Column {
     #[must_use]
     pub fn summed(mut self) -> Self {
         self.summed = true;
+        self
+    }
+
+    /// The same for reference only: ids, keys and what other columns say in words. Files
+    /// carry such columns; where room is short, as on paper or in a terminal, they give way.
+    #[must_use]
+    pub fn for_reference(mut self) -> Self {
+        self.reference = true;
         self
     }
 
@@ -126,6 +136,19 @@ impl Column {
     /// Whether the totals row holds the sum of the column.
     pub fn is_summed(&self) -> bool {
         self.summed
+    }
+
+    /// Whether it is for reference only, see [`Column::for_reference`].
+    pub fn is_for_reference(&self) -> bool {
+        self.reference
+    }
+
+    /// Whether its cells are numbers, which stand at the right.
+    pub fn is_numeric(&self) -> bool {
+        match self.kind {
+            Kind::Money | Kind::Quantity | Kind::Price | Kind::Integer => true,
+            Kind::Text | Kind::Date | Kind::Instant => false,
+        }
     }
 
     /// The preferred width, in characters.

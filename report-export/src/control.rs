@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use rating_engine::{Counts, Currency, Exact, Money, Statement};
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
+use chrono_tz::Tz;
+use cloudstack_usage::Period;
+use rating_engine::{Counts, Currency, Exact, Money, RoundingMode, RoundingPoint, Statement};
 
 use crate::cell::{Cell, instant_text};
 use crate::totals::Totals;
@@ -31,10 +34,17 @@ pub struct Control {
     pub period_end: String,
     /// The IANA time zone in which the period is civil.
     pub zone: String,
+    /// The first and the last day of the period in that zone, both included, where it is
+    /// whole days.
+    pub days: Option<(NaiveDate, NaiveDate)>,
     /// The name of the price book.
     pub book: String,
     /// The digest of the price book.
     pub book_digest: String,
+    /// Which neighbour a tie of rounding goes to.
+    pub rounding: RoundingMode,
+    /// Where money is rounded.
+    pub rounding_point: RoundingPoint,
     /// The digest of everything that the bill was made from.
     pub digest: String,
     /// The version of the engine.
@@ -130,8 +140,11 @@ impl Control {
             period_start: instant_text(bill.period.start()),
             period_end: instant_text(bill.period.end()),
             zone: bill.zone.clone(),
+            days: civil_days(bill.period, &bill.zone),
             book: bill.book.name.clone(),
             book_digest: bill.book.digest.clone(),
+            rounding: bill.book.rounding,
+            rounding_point: bill.book.rounding_point,
             digest: bill.digest.clone(),
             engine_version: ENGINE_VERSION,
             counts: view.is_whole_bill().then(|| bill.counts.clone()),
@@ -162,6 +175,13 @@ impl Control {
                 text(&self.period_end),
             ),
             ("zone", "Time zone of the period", text(&self.zone)),
+            (
+                "days",
+                "Days of the period in that zone",
+                self.days.map_or(Cell::Empty, |(first, last)| {
+                    Cell::text(format!("{first} to {last}"))
+                }),
+            ),
             ("currency", "Currency", Cell::display(&self.currency)),
             ("lines", "Number of lines", Cell::count(totals.lines)),
             (
@@ -195,6 +215,22 @@ impl Control {
                 "Digest of the price book",
                 text(&self.book_digest),
             ),
+            (
+                "rounding",
+                "Ties of rounding go",
+                Cell::text(match self.rounding {
+                    RoundingMode::HalfAway => "away from zero",
+                    RoundingMode::HalfEven => "to the even neighbour",
+                }),
+            ),
+            (
+                "rounding_point",
+                "Rounded is",
+                Cell::text(match self.rounding_point {
+                    RoundingPoint::Total => "the total of a statement, once; its lines share it",
+                    RoundingPoint::LineFirst => "each line; the total is their sum",
+                }),
+            ),
             ("digest", "Digest of the bill", text(&self.digest)),
             (
                 "engine_version",
@@ -216,4 +252,26 @@ impl Control {
         }
         entries
     }
+}
+
+/// The first and the last civil day of a period in an IANA zone, both included; none where
+/// the period is not of whole days, or the zone is unknown.
+///
+/// ```
+/// use cloudstack_usage::Period;
+///
+/// let october = Period::new("2026-09-30T22:00:00Z".parse()?, "2026-10-31T23:00:00Z".parse()?)?;
+/// let (first, last) = report_export::civil_days(october, "Europe/Berlin").unwrap();
+/// assert_eq!((first.to_string(), last.to_string()), ("2026-10-01".into(), "2026-10-31".into()));
+/// assert_eq!(report_export::civil_days(october, "UTC"), None);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn civil_days(period: Period, zone: &str) -> Option<(NaiveDate, NaiveDate)> {
+    let zone: Tz = zone.parse().ok()?;
+    let midnight = |instant: DateTime<Utc>| {
+        let civil = instant.with_timezone(&zone).naive_local();
+        (civil.time() == NaiveTime::MIN).then(|| civil.date())
+    };
+    let (first, after) = (midnight(period.start())?, midnight(period.end())?);
+    Some((first, after.pred_opt()?))
 }

@@ -16,11 +16,17 @@
 //! #     period: Period::parse("2031-02-28T23:00:00Z", "2031-03-31T22:00:00Z").unwrap(),
 //! #     zone: "Europe/Berlin".to_owned(),
 //! #     currency,
-//! #     book: BookVersion { name: "prices".to_owned(), digest: "b00c".to_owned() },
+//! #     book: BookVersion {
+//! #         name: "prices".to_owned(),
+//! #         digest: "b00c".to_owned(),
+//! #         rounding: Default::default(),
+//! #         rounding_point: Default::default(),
+//! #     },
 //! #     statements: Vec::new(),
 //! #     findings: Vec::new(),
 //! #     counts: Counts::default(),
 //! #     total: Money::zero(currency),
+//! #     gross: Money::zero(currency),
 //! #     exact: Exact::zero(),
 //! #     digest: "d1935".to_owned(),
 //! # };
@@ -29,7 +35,7 @@
 //! let by_domain = summary(&view, &[GroupBy::Domain])?;
 //! assert_eq!(
 //!     String::from_utf8_lossy(&Csv::rfc4180().to_bytes(&by_domain)?),
-//!     "domain_path,domain_id,lines,list_amount,discount_amount,amount,currency\r\n",
+//!     "domain_path,lines,list_amount,discount_amount,amount,currency,domain_id\r\n",
 //! );
 //!
 //! let folder = tempfile::tempdir()?;
@@ -53,6 +59,7 @@ mod csv;
 mod error;
 mod file;
 mod filter;
+mod guard;
 mod number;
 mod report;
 mod reports;
@@ -66,7 +73,7 @@ mod xlsx_style;
 
 pub use cell::{Cell, DecimalText};
 pub use column::{Column, Kind};
-pub use control::{Control, ENGINE_VERSION, Payable};
+pub use control::{Control, ENGINE_VERSION, Payable, civil_days};
 pub use csv::{Csv, CsvSink};
 pub use error::{ErrorKind, ExportError, Position};
 pub use filter::Filter;

@@ -16,11 +16,12 @@ use crate::column::Column;
 use crate::control::Control;
 use crate::error::{ErrorKind, ExportError};
 use crate::file::replace;
+use crate::guard::guarded;
 use crate::number::exact_float;
 use crate::report::Report;
 use crate::sink::Sink;
 use crate::text::{clean, cut_utf16};
-use crate::xlsx_style::{ColumnStyle, header};
+use crate::xlsx_style::{ColumnStyle, header, width, wrapped_height};
 
 /// Rows of a sheet, the header included. Source: ECMA-376, Excel's limits.
 const MAX_ROWS: u32 = 1_048_576;
@@ -191,9 +192,8 @@ impl Workbook {
     /// When the path is no regular file, or writing fails.
     pub fn save(mut self, path: impl AsRef<Path>) -> Result<Warnings, ExportError> {
         replace(path.as_ref(), |file| {
-            self.book
-                .save_to_writer(std::io::BufWriter::new(file))
-                .map_err(failed)
+            let writer = std::io::BufWriter::new(file);
+            guarded(|| self.book.save_to_writer(writer).map_err(failed))
         })?;
         Ok(self.warnings)
     }
@@ -203,7 +203,7 @@ impl Workbook {
     /// # Errors
     /// When writing fails.
     pub fn write_to(mut self, writer: impl Write + Send) -> Result<Warnings, ExportError> {
-        self.book.save_to_writer(writer).map_err(failed)?;
+        guarded(|| self.book.save_to_writer(writer).map_err(failed))?;
         Ok(self.warnings)
     }
 
@@ -272,6 +272,13 @@ impl Workbook {
         };
         let worksheet = self.book.worksheet_from_index(part.index).map_err(failed)?;
         let row = part.next_row;
+        let wrapped = sheet.columns.iter().zip(cells);
+        if let Some(height) = wrapped
+            .filter_map(|(column, cell)| wrapped_height(column, cell))
+            .max()
+        {
+            worksheet.set_row_height(row, height).map_err(failed)?;
+        }
         for (index, (cell, style)) in cells.iter().zip(&sheet.styles).enumerate() {
             let place = Place {
                 row,
@@ -342,6 +349,25 @@ impl Workbook {
         Ok(())
     }
 
+    /// What goes on paper: all columns up to the last one that is not for reference only,
+    /// so that a sheet of many columns fits its page and can be read.
+    fn set_print_areas(&mut self, sheet: &Sheet) -> Result<(), ExportError> {
+        let mut columns = sheet.columns.iter();
+        let Some(last) = columns.rposition(|column| !column.is_for_reference()) else {
+            return Ok(());
+        };
+        for part in &sheet.parts {
+            self.book
+                .worksheet_from_index(part.index)
+                .and_then(|worksheet| {
+                    let last_row = part.next_row.saturating_sub(1);
+                    worksheet.set_print_area(0, 0, last_row, column_number(last))
+                })
+                .map_err(failed)?;
+        }
+        Ok(())
+    }
+
     /// The filter arrows of every sheet of the report, over header and rows.
     fn set_filters(&mut self, sheet: &Sheet, data_ends: &[u32]) -> Result<(), ExportError> {
         let last_column = column_number(sheet.columns.len().saturating_sub(1));
@@ -385,7 +411,7 @@ impl Sink for Workbook {
             columns: columns.to_vec(),
             parts: Vec::new(),
         };
-        self.open_part(&mut sheet)?;
+        guarded(|| self.open_part(&mut sheet))?;
         self.sheet = Some(sheet);
         Ok(())
     }
@@ -400,6 +426,7 @@ impl Sink for Workbook {
             if !totals.is_empty() {
                 book.write_totals(sheet, totals)?;
             }
+            book.set_print_areas(sheet)?;
             book.set_filters(sheet, &ends)
         })?;
         self.sheet = None;
@@ -419,7 +446,7 @@ impl Workbook {
                 "a row came before its report was begun; call Sink::begin first",
             ));
         };
-        let result = run(self, &mut sheet);
+        let result = guarded(|| run(self, &mut sheet));
         self.sheet = Some(sheet);
         result
     }
@@ -463,11 +490,10 @@ fn set_up(worksheet: &mut Worksheet, name: &str, columns: &[Column]) -> Result<(
     worksheet.set_print_fit_to_pages(1, 0);
     worksheet.set_repeat_rows(0, 0)?;
     worksheet.set_footer("&L&A&R&P / &N");
-    let header = header();
     for (index, column) in columns.iter().enumerate() {
         let number = column_number(index);
-        worksheet.set_column_width(number, column.width())?;
-        worksheet.write_string_with_format(0, number, column.heading(), &header)?;
+        worksheet.set_column_width(number, width(column))?;
+        worksheet.write_string_with_format(0, number, column.heading(), &header(column))?;
     }
     Ok(())
 }

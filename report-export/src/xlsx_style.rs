@@ -3,6 +3,7 @@
 use rating_engine::Currency;
 use rust_xlsxwriter::{Color, Format, FormatAlign, FormatBorder};
 
+use crate::cell::Cell;
 use crate::column::{Column, Kind};
 
 /// Text is wrapped in columns at least this wide: messages and notes.
@@ -23,6 +24,12 @@ impl ColumnStyle {
             // text stays text when somebody edits the cell, also if it begins with =
             None => format.set_quote_prefix(),
         };
+        let row = if column.is_numeric() {
+            at_the_right(row)
+        } else {
+            // dates too: they would stand at the right, away from their headings
+            row.set_align(FormatAlign::Left)
+        };
         let row = if column.width() >= WRAPPED_FROM {
             row.set_text_wrap()
         } else {
@@ -33,17 +40,57 @@ impl ColumnStyle {
     }
 }
 
-pub(crate) fn header() -> Format {
-    Format::new()
+/// The format of a column's heading, which stands where the column's cells do.
+pub(crate) fn header(column: &Column) -> Format {
+    let format = Format::new()
         .set_bold()
-        .set_text_wrap()
         .set_align(FormatAlign::Top)
         .set_background_color(Color::RGB(0x00E8_EDF3))
-        .set_border_bottom(FormatBorder::Thin)
+        .set_border_bottom(FormatBorder::Thin);
+    if column.is_numeric() {
+        at_the_right(format)
+    } else {
+        format
+    }
+}
+
+/// The width of a column: what its cells want, and room for its heading with the arrow of
+/// the filter.
+pub(crate) fn width(column: &Column) -> u16 {
+    let heading = u16::try_from(column.heading().chars().count()).unwrap_or(u16::MAX);
+    column.width().max(heading.saturating_add(HEADING_ROOM))
+}
+
+/// The height of a row in which this cell's text is wrapped; none where it is one line.
+/// Not every program finds the height by itself.
+pub(crate) fn wrapped_height(column: &Column, cell: &Cell<'_>) -> Option<u32> {
+    let Cell::Text(text) = cell else {
+        return None;
+    };
+    let per_line = usize::from(column.width());
+    if column.width() < WRAPPED_FROM || text.len() <= per_line {
+        return None;
+    }
+    // words do not fill their lines
+    let lines = text.chars().count().div_ceil(per_line * 9 / 10);
+    Some(LINE_HEIGHT * u32::try_from(lines).unwrap_or(MAX_LINES).min(MAX_LINES))
+}
+
+/// The height of a line, in points.
+const LINE_HEIGHT: u32 = 15;
+/// A row is 409 points high at most.
+const MAX_LINES: u32 = 27;
+
+/// Bold letters, and the arrow of the filter.
+const HEADING_ROOM: u16 = 4;
+
+/// Numbers end a little before the text of the next column begins.
+fn at_the_right(format: Format) -> Format {
+    format.set_align(FormatAlign::Right).set_indent(1)
 }
 
 /// One number format per kind, and for money one per number of minor digits. Quantities
-/// show six places; the cell holds up to nine.
+/// show two to six places; the cell holds up to nine.
 fn number_format(column: &Column) -> Option<String> {
     match column.kind() {
         Kind::Text => None,
@@ -54,7 +101,7 @@ fn number_format(column: &Column) -> Option<String> {
                 .map_or(2, |currency| currency.minor_digits());
             Some(with_places(digits))
         }
-        Kind::Quantity | Kind::Price => Some(with_places(6)),
+        Kind::Quantity | Kind::Price => Some("#,##0.00####".to_owned()),
         Kind::Date => Some("yyyy-mm-dd".to_owned()),
         Kind::Instant => Some("yyyy-mm-dd hh:mm:ss".to_owned()),
         Kind::Integer => Some(with_places(0)),

@@ -52,7 +52,7 @@ Exit codes:
   1  failed (a file, a full disk, …)
   2  the command line is wrong
   3  nothing matched
-  4  a price book, the configuration or a credential is missing or wrong
+  4  a price book is wrong, or the configuration or a credential is missing or wrong
   5  CloudStack could not be reached, or refused
   6  the database failed
   7  the result was written, but something was rejected, unpriced or held";

@@ -3,15 +3,14 @@
 use std::fmt::Write as _;
 
 use rating_engine::{Bill, Currency, Finding, Money, RoundingMode};
-use report_export::{
-    Cell, Column, Control, ExportError, GroupBy, Kind, Report, Sink, View, summary,
-};
+use report_export::{Cell, Column, Control, ExportError, GroupBy, Report, Sink, View, summary};
 use serde_json::{Map, Value, json};
 
 /// Columns narrower than this are never cut.
 const WIDTH: usize = 48;
 
-/// Lays a report out with aligned columns: numbers right, all else left.
+/// Lays a report out with aligned columns: numbers right, all else left. Columns for
+/// reference only are left to files.
 pub(crate) fn text(report: &Report<'_>) -> Result<String, ExportError> {
     let mut sink = TableSink::default();
     report.write(&mut sink)?;
@@ -22,33 +21,42 @@ pub(crate) fn text(report: &Report<'_>) -> Result<String, ExportError> {
 struct TableSink {
     headings: Vec<String>,
     right: Vec<bool>,
+    shown: Vec<bool>,
     rows: Vec<Vec<String>>,
     totals: Option<Vec<String>>,
 }
 
 impl Sink for TableSink {
     fn begin(&mut self, _: &str, _: &str, columns: &[Column]) -> Result<(), ExportError> {
-        self.headings = columns.iter().map(Column::heading).collect();
-        self.right = columns
+        let shown = || columns.iter().filter(|column| !column.is_for_reference());
+        self.headings = shown().map(Column::heading).collect();
+        self.right = shown().map(Column::is_numeric).collect();
+        self.shown = columns
             .iter()
-            .map(|column| is_number(column.kind()))
+            .map(|column| !column.is_for_reference())
             .collect();
         Ok(())
     }
 
     fn row(&mut self, cells: &[Cell<'_>]) -> Result<(), ExportError> {
-        self.rows.push(cells.iter().map(printed).collect());
+        let row = self.cells(cells);
+        self.rows.push(row);
         Ok(())
     }
 
     fn finish(&mut self, totals: &[Cell<'_>], _: &Control) -> Result<(), ExportError> {
-        let totals: Vec<String> = totals.iter().map(printed).collect();
+        let totals = self.cells(totals);
         self.totals = totals.iter().any(|text| !text.is_empty()).then_some(totals);
         Ok(())
     }
 }
 
 impl TableSink {
+    fn cells(&self, cells: &[Cell<'_>]) -> Vec<String> {
+        let shown = cells.iter().zip(&self.shown).filter(|(_, shown)| **shown);
+        shown.map(|(cell, _)| printed(cell)).collect()
+    }
+
     fn layout(&self) -> String {
         let all = || {
             std::iter::once(&self.headings)
@@ -89,13 +97,6 @@ impl TableSink {
         }
         out
     }
-}
-
-fn is_number(kind: Kind) -> bool {
-    matches!(
-        kind,
-        Kind::Money | Kind::Quantity | Kind::Price | Kind::Integer
-    )
 }
 
 fn length(text: &str) -> usize {
@@ -195,28 +196,51 @@ fn value(cell: &Cell<'_>) -> Value {
     }
 }
 
-/// A finding on one line, with its money.
+/// A finding with its money, in lines that a terminal holds.
 pub(crate) fn finding(finding: &Finding, currency: Currency) -> String {
     let money = finding.value.as_ref().map_or_else(
         || "value unknown".to_owned(),
         |exact| Money::round(exact, currency, RoundingMode::HalfAway).to_string(),
     );
-    format!("{money:>16}  {}: {}", finding.kind.slug(), finding.message)
+    let text = format!("{}: {}", finding.kind.slug(), finding.message);
+    format!("{money:>16}  {}", wrapped(&text, 18))
+}
+
+/// Columns of a terminal that texts for people keep to.
+const TERMINAL: usize = 100;
+
+/// A text broken between words, its further lines indented.
+fn wrapped(text: &str, indent: usize) -> String {
+    let mut out = String::new();
+    let mut used = indent;
+    for word in text.split_whitespace() {
+        if used > indent && used + 1 + length(word) > TERMINAL {
+            out.push('\n');
+            out.push_str(&" ".repeat(indent));
+            used = indent;
+        } else if used > indent {
+            out.push(' ');
+            used += 1;
+        }
+        out.push_str(word);
+        used += length(word);
+    }
+    out
+}
+
+/// A period for people: its days where it is whole days of the zone, else its instants.
+fn period(bill: &Bill) -> String {
+    let (start, end) = (bill.period.start(), bill.period.end());
+    report_export::civil_days(bill.period, &bill.zone).map_or_else(
+        || format!("{start:?} to {end:?} (end excluded)"),
+        |(first, last)| format!("{first} to {last} ({})", bill.zone),
+    )
 }
 
 /// A bill for people: totals by domain, findings with their money, what became of records.
 pub(crate) fn overview(bill: &Bill) -> Result<String, ExportError> {
     let view = View::of_bill(bill)?;
-    let mut out = format!(
-        "{} to {} ({})\n\n",
-        bill.period
-            .start()
-            .to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
-        bill.period
-            .end()
-            .to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
-        bill.zone,
-    );
+    let mut out = format!("{}: {}\n\n", bill.book.name, period(bill));
     out.push_str(&text(&summary(&view, &[GroupBy::Domain])?)?);
     out.push_str("\nFindings\n");
     if bill.findings.is_empty() {

@@ -1,34 +1,19 @@
 //! Workbooks as bytes.
 
-use std::panic::{self, AssertUnwindSafe};
+use std::panic;
 
 use report_export::{View, Warnings, workbook};
 
-use crate::exit::Exit;
 use crate::failure::Failure;
 
 /// The workbook of a view.
 ///
-/// The library that writes sheets keeps rows in temporary files, and panics when there is no
-/// room for them: that is told as any other full disk.
+/// A full folder for temporary files is a panic within the library that writes sheets, which
+/// comes back as an error: what the panic would print is left out.
 pub(crate) fn bytes(view: &View<'_>) -> Result<(Vec<u8>, Warnings), Failure> {
     let hook = panic::take_hook();
     panic::set_hook(Box::new(|_| {}));
-    let made = panic::catch_unwind(AssertUnwindSafe(|| workbook(view)?.to_bytes()));
+    let made = workbook(view).and_then(report_export::Workbook::to_bytes);
     panic::set_hook(hook);
-    match made {
-        Ok(made) => Ok(made?),
-        Err(cause) => {
-            let cause = cause
-                .downcast_ref::<String>()
-                .map(String::as_str)
-                .or(cause.downcast_ref::<&str>().copied())
-                .unwrap_or("unknown");
-            let message = format!(
-                "the workbook could not be made; is there room for temporary files in {}? ({cause})",
-                std::env::temp_dir().display()
-            );
-            Err(Failure::new(Exit::Failed, message))
-        }
-    }
+    Ok(made?)
 }

@@ -175,6 +175,8 @@ impl<'a> Rating<'a> {
             book: BookVersion {
                 name: plan.book.name.clone(),
                 digest: plan.book.digest.clone(),
+                rounding: plan.book.rounding,
+                rounding_point: plan.book.rounding_point,
             },
             findings,
             counts,

@@ -24,7 +24,7 @@ const NOTES: &[(&str, &str)] = &[
     (
         "Quantities and hours",
         "Exact where they end within nine decimal places, otherwise rounded half-even to nine. \
-         Cells show six places.",
+         Cells show at most six places.",
     ),
     (
         "Units",

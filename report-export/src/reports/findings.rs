@@ -2,7 +2,7 @@
 
 use rating_engine::{Currency, Finding, Money, RoundingMode};
 
-use super::lines::hours;
+use super::lines::{currency_code, hours};
 use crate::cell::Cell;
 use crate::column::{Column, Kind};
 use crate::control::Control;
@@ -37,19 +37,21 @@ pub fn findings<'a>(view: &View<'a>) -> Result<Report<'a>, ExportError> {
 fn columns(currency: Currency) -> Vec<Column> {
     vec![
         Column::text("kind", "Kind").with_width(20),
-        Column::text("policy", "Policy").with_width(14),
-        Column::id("account_id", "Billing account id"),
+        Column::money("value", "Value", currency).summed(),
+        currency_code(),
         Column::text("owner", "Owner").with_width(30),
         Column::text("resource", "Resource"),
-        Column::id("resource_id", "Resource id"),
+        Column::text("message", "Message").with_width(80),
         Column::instant("from", "From"),
         Column::instant("to", "To, excluded"),
-        Column::new("hours", "Time", Kind::Quantity).with_unit("h"),
+        Column::new("hours", "Time", Kind::Quantity)
+            .with_unit("h")
+            .with_width(14),
         Column::new("records", "Records", Kind::Integer).summed(),
-        Column::money("value", "Value", currency).summed(),
-        Column::text("currency", "Currency").with_width(9),
-        Column::text("exact_value", "Exact value"),
-        Column::text("message", "Message").with_width(80),
+        Column::text("policy", "Policy").with_width(14),
+        Column::id("account_id", "Billing account id"),
+        Column::id("resource_id", "Resource id"),
+        Column::text("exact_value", "Exact value").for_reference(),
     ]
 }
 
@@ -62,19 +64,19 @@ fn row(finding: &Finding, currency: Currency) -> Vec<Cell<'_>> {
     let period = finding.period;
     vec![
         Cell::text(finding.kind.slug()),
-        Cell::text(finding.policy.slug()),
-        Cell::display_or_empty(finding.account.as_ref()),
+        value(finding, currency).map_or(Cell::Empty, |value| Cell::money(&value)),
+        Cell::text(currency.code().to_owned()),
         Cell::text_or_empty(finding.owner.as_deref()),
         Cell::text_or_empty(finding.resource_name.as_deref()),
-        Cell::display_or_empty(finding.resource.as_ref()),
+        Cell::text(&*finding.message),
         Cell::instant_or_empty(period.map(|period| period.start())),
         Cell::instant_or_empty(period.filter(|period| !period.is_open()).map(|p| p.end())),
         hours(finding.millis),
         Cell::count(finding.records),
-        value(finding, currency).map_or(Cell::Empty, |value| Cell::money(&value)),
-        Cell::text(currency.code().to_owned()),
+        Cell::text(finding.policy.slug()),
+        Cell::display_or_empty(finding.account.as_ref()),
+        Cell::display_or_empty(finding.resource.as_ref()),
         Cell::display_or_empty(finding.value.as_ref()),
-        Cell::text(&*finding.message),
     ]
 }
 
@@ -95,7 +97,7 @@ fn totals_row<'a>(view: &View<'_>) -> Result<Vec<Cell<'a>>, ExportError> {
         .iter()
         .map(|column| match column.name() {
             "kind" => Cell::text("Total"),
-            "policy" => Cell::text(format!("findings: {count}")),
+            "owner" => Cell::text(format!("findings: {count}")),
             "records" => Cell::count(records),
             "value" => Cell::money(&total),
             "currency" => Cell::text(currency.code().to_owned()),

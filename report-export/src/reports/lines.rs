@@ -36,43 +36,61 @@ pub fn lines<'a>(view: &View<'a>) -> Report<'a> {
 
 fn columns(currency: Currency) -> Vec<Column> {
     vec![
-        Column::text("statement", "Statement"),
+        // whose it is
         Column::text("domain_path", "Domain"),
-        Column::id("domain_id", "Domain id"),
-        Column::text("project", "Project"),
-        Column::id("project_id", "Project id"),
-        Column::text("account", "Account"),
-        Column::id("account_id", "Account id"),
-        Column::text("vm", "VM"),
-        Column::id("vm_id", "VM id"),
-        Column::text("volume", "Volume"),
-        Column::id("volume_id", "Volume id"),
-        Column::text("resource_kind", "Resource kind").with_width(14),
-        Column::text("resource", "Resource"),
-        Column::id("resource_id", "Resource id"),
-        Column::text("cost_centre", "Cost centre").with_width(16),
-        Column::text("item_kind", "Item kind").with_width(10),
-        Column::text("item", "Item").with_width(16),
+        Column::text("project", "Project").with_width(16),
+        Column::text("account", "Account").with_width(16),
+        Column::text("vm", "VM").with_width(18),
+        Column::text("volume", "Volume").with_width(18),
+        Column::text("resource_kind", "Kind of resource").with_width(16),
+        Column::text("resource", "Resource").with_width(20),
+        Column::text("cost_centre", "Cost centre").with_width(14),
+        // for what, and how much
         Column::text("label", "Label"),
-        Column::text("price_id", "Price id"),
-        Column::text("price", "Price").with_width(32),
+        Column::text("price", "Price").with_width(30),
         Column::new("quantity", "Quantity", Kind::Quantity),
         Column::text("unit", "Unit").with_width(14),
-        Column::new("used_hours", "Used", Kind::Quantity).with_unit("h"),
+        Column::new("used_hours", "Used", Kind::Quantity)
+            .with_unit("h")
+            .with_width(14),
         Column::money("list_amount", "List amount", currency).summed(),
         Column::money("discount_amount", "Discount", currency).summed(),
         Column::money("amount", "Amount", currency).summed(),
-        Column::text("currency", "Currency").with_width(9),
-        Column::text("exact_amount", "Exact amount"),
-        Column::text("exemption", "Exemption"),
-        Column::text("discounts", "Discounts"),
+        currency_code(),
+        // why
+        Column::text("exemption", "Exemption").with_width(18),
+        Column::text("discounts", "Discounts").with_width(18),
         Column::instant("from", "From"),
         Column::instant("to", "To, excluded"),
-        Column::instant("created", "Created"),
-        Column::instant("removed", "Removed"),
-        Column::text("tags", "Tags").with_width(40),
-        Column::text("line_key", "Line key").with_width(40),
+        // what is known about the resource
+        Column::instant("created", "Created").for_reference(),
+        Column::instant("removed", "Removed").for_reference(),
+        Column::text("tags", "Tags").with_width(40).for_reference(),
+        // for programs
+        Column::text("statement", "Statement").for_reference(),
+        Column::id("domain_id", "Domain id"),
+        Column::id("project_id", "Project id"),
+        Column::id("account_id", "Account id"),
+        Column::id("vm_id", "VM id"),
+        Column::id("volume_id", "Volume id"),
+        Column::id("resource_id", "Resource id"),
+        Column::text("item_kind", "Item kind")
+            .with_width(10)
+            .for_reference(),
+        Column::text("item", "Item").with_width(16).for_reference(),
+        Column::text("price_id", "Price id").for_reference(),
+        Column::text("exact_amount", "Exact amount").for_reference(),
+        Column::text("line_key", "Line key")
+            .with_width(40)
+            .for_reference(),
     ]
+}
+
+/// The currency's code, which the headings of amounts say as well.
+pub(super) fn currency_code() -> Column {
+    Column::text("currency", "Currency")
+        .with_width(10)
+        .for_reference()
 }
 
 fn row<'a>(statement: &'a Statement, line: &'a LineItem) -> Vec<Cell<'a>> {
@@ -96,25 +114,15 @@ fn row<'a>(statement: &'a Statement, line: &'a LineItem) -> Vec<Cell<'a>> {
     let [project, project_id] = project;
     let [account, account_id] = account;
     vec![
-        Cell::text(&*statement.path),
         Cell::text(&*line.domain_path),
-        Cell::display(&line.domain),
         project,
-        project_id,
         account,
-        account_id,
         Cell::text_or_empty(line.vm_name.as_deref()),
-        Cell::display_or_empty(line.vm.as_ref()),
         Cell::text_or_empty(volume_name(line)),
-        Cell::display_or_empty(line.volume.as_ref()),
         Cell::text(line.resource_kind),
         Cell::text(&*line.resource_name),
-        Cell::display(&line.resource),
         Cell::text_or_empty(line.cost_centre.as_deref()),
-        Cell::text(line.item.kind()),
-        Cell::text(line.item.name()),
         Cell::text(&*line.label),
-        Cell::text(&*line.price),
         Cell::text(&*line.price_text),
         Cell::quantity(&line.quantity),
         Cell::text(&*line.unit),
@@ -123,7 +131,6 @@ fn row<'a>(statement: &'a Statement, line: &'a LineItem) -> Vec<Cell<'a>> {
         Cell::money(&discount),
         Cell::money(&amount),
         Cell::text(amount.currency().code().to_owned()),
-        Cell::display(&line.net),
         Cell::text_or_empty(line.exemption.as_deref()),
         Cell::text(join(line.discounts.iter().map(|text| escape(text, &[])))),
         Cell::Instant(line.period.start()),
@@ -131,6 +138,17 @@ fn row<'a>(statement: &'a Statement, line: &'a LineItem) -> Vec<Cell<'a>> {
         Cell::instant_or_empty(line.created),
         Cell::instant_or_empty(line.removed),
         Cell::text(tags(&line.tags)),
+        Cell::text(&*statement.path),
+        Cell::display(&line.domain),
+        project_id,
+        account_id,
+        Cell::display_or_empty(line.vm.as_ref()),
+        Cell::display_or_empty(line.volume.as_ref()),
+        Cell::display(&line.resource),
+        Cell::text(line.item.kind()),
+        Cell::text(line.item.name()),
+        Cell::text(&*line.price),
+        Cell::display(&line.net),
         Cell::text(&*line.key),
     ]
 }
@@ -157,7 +175,7 @@ fn totals_row<'a>(view: &View<'_>, columns: &[Column]) -> Vec<Cell<'a>> {
     columns
         .iter()
         .map(|column| match column.name() {
-            "statement" => Cell::text("Total"),
+            "domain_path" => Cell::text("Total"),
             "label" => Cell::text(format!("lines: {}", totals.lines)),
             "list_amount" => Cell::money(&totals.list),
             "discount_amount" => Cell::money(&totals.discount),

@@ -13,6 +13,7 @@ use crate::control::Control;
 use crate::error::{ErrorKind, ExportError};
 use crate::filter::volume_name;
 use crate::report::{Report, Rows};
+use crate::reports::lines::currency_code;
 use crate::totals::Totals;
 use crate::view::View;
 
@@ -87,7 +88,9 @@ impl GroupBy {
             ],
             Self::Project => vec![
                 Column::text("owner_domain_path", "Domain of owner"),
-                Column::text("owner_kind", "Owner kind").with_width(12),
+                Column::text("owner_kind", "Owner kind")
+                    .with_width(12)
+                    .for_reference(),
                 Column::text("owner", "Project or account"),
                 Column::id("owner_id", "Owner id"),
             ],
@@ -98,7 +101,9 @@ impl GroupBy {
             ],
             Self::CostCentre => vec![Column::text("cost_centre", "Cost centre")],
             Self::Item => vec![
-                Column::text("item_kind", "Item kind").with_width(12),
+                Column::text("item_kind", "Item kind")
+                    .with_width(12)
+                    .for_reference(),
                 Column::text("item", "Item"),
             ],
         }
@@ -190,6 +195,21 @@ struct Group<'a> {
     totals: Totals,
 }
 
+/// What people call a group, then its sums, then what is for reference only.
+fn around<T>(keys: Vec<T>, sums: Vec<T>, is_reference: &[bool]) -> Vec<T> {
+    let (mut row, mut last) = (Vec::new(), Vec::new());
+    for (key, is_reference) in keys.into_iter().zip(is_reference) {
+        if *is_reference {
+            last.push(key);
+        } else {
+            row.push(key);
+        }
+    }
+    row.extend(sums);
+    row.extend(last);
+    row
+}
+
 /// The lines of the view added by one thing or several (`[Project, Item]`: every item of
 /// every project), in the order of their names, with none last.
 ///
@@ -201,27 +221,28 @@ pub fn summary<'a>(view: &View<'a>, by: &[GroupBy]) -> Result<Report<'a>, Export
     let names: Vec<&str> = by.iter().map(|by| by.slug()).collect();
     let titles: Vec<&str> = by.iter().map(|by| by.title()).collect();
     let currency = view.bill().currency;
-    let mut columns: Vec<Column> = by.iter().flat_map(|by| by.columns()).collect();
-    let key_columns = columns.len();
-    columns.extend([
+    let keys: Vec<Column> = by.iter().flat_map(|by| by.columns()).collect();
+    let sums_columns = vec![
         Column::new("lines", "Lines", Kind::Integer).summed(),
         Column::money("list_amount", "List amount", currency).summed(),
         Column::money("discount_amount", "Discount", currency).summed(),
         Column::money("amount", "Amount", currency).summed(),
-        Column::text("currency", "Currency").with_width(9),
-    ]);
-    let mut totals = vec![Cell::Empty; key_columns];
-    if let Some(first) = totals.first_mut() {
+        currency_code(),
+    ];
+    let is_reference: Vec<bool> = keys.iter().map(Column::is_for_reference).collect();
+    let mut no_keys = vec![Cell::Empty; keys.len()];
+    if let Some(first) = no_keys.first_mut() {
         *first = Cell::text("Total");
     }
-    totals.extend(sums(view.totals()));
+    let totals = around(no_keys, sums(view.totals()).into(), &is_reference);
+    let columns = around(keys, sums_columns, &is_reference);
     let rows = move || -> Rows<'a> {
         let groups = Arc::clone(&groups);
+        let is_reference = is_reference.clone();
         Box::new((0..groups.len()).filter_map(move |index| {
             let group = groups.get(index)?;
-            let mut cells = group.cells.clone();
-            cells.extend(sums(&group.totals));
-            Some(cells)
+            let sums = sums(&group.totals).into();
+            Some(around(group.cells.clone(), sums, &is_reference))
         }))
     };
     Ok(Report::new(

@@ -159,7 +159,7 @@ fn a_link_is_followed_and_permissions_are_kept() {
     symlink(&path, &link).unwrap();
     Csv::rfc4180().write_file(&lines(&view), &link).unwrap();
     assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
-    assert!(std::fs::read(&path).unwrap().starts_with(b"statement,"));
+    assert!(std::fs::read(&path).unwrap().starts_with(b"domain_path,"));
     let mode = std::fs::metadata(&path).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o640);
 }

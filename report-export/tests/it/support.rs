@@ -5,7 +5,7 @@ use num_bigint::BigInt;
 use proptest::prelude::*;
 use rating_engine::{
     Bill, BookVersion, Counts, Currency, Exact, Explanation, Finding, FindingKind, Item, LineItem,
-    Money, Policy, RoundingMode, Statement, allocate,
+    Money, Policy, RoundingMode, RoundingPoint, Statement, allocate,
 };
 use report_export::{Cell, Report};
 
@@ -96,6 +96,8 @@ pub(crate) fn bill(statements: Vec<Statement>, currency: Currency) -> Bill {
         book: BookVersion {
             name: "prices".to_owned(),
             digest: "b00c".to_owned(),
+            rounding: RoundingMode::default(),
+            rounding_point: RoundingPoint::default(),
         },
         findings: Vec::new(),
         counts: Counts::default(),

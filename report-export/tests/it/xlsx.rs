@@ -146,6 +146,11 @@ fn about_says_what_the_workbook_was_made_from() {
     assert_eq!(value("Sum of printed lines"), "33.33");
     assert_eq!(value("Exact sum, as a fraction"), "100/3");
     assert_eq!(value("Price book"), "prices");
+    assert_eq!(value("Ties of rounding go"), "away from zero");
+    assert_eq!(
+        value("Days of the period in that zone"),
+        "2031-03-01 to 2031-03-31"
+    );
     assert_eq!(value("Digest of the bill"), "d1935");
     assert_eq!(value("Engine version"), report_export::ENGINE_VERSION);
     assert_eq!(value("Warnings"), "0");
@@ -303,7 +308,11 @@ fn more_rows_than_a_sheet_holds_go_on_in_the_next() {
     let formula = formulas
         .get_value((2, u32::try_from(amount).unwrap()))
         .unwrap();
-    assert_eq!(formula, "SUM(Lines!Z2:Z4,'Lines (2)'!Z2:Z4,Z2)");
+    let column = char::from(b'A' + u8::try_from(amount).unwrap());
+    assert_eq!(
+        *formula,
+        format!("SUM(Lines!{column}2:{column}4,'Lines (2)'!{column}2:{column}4,{column}2)")
+    );
 }
 
 #[test]
@@ -341,14 +350,18 @@ fn a_sheet_is_set_up_to_be_read_and_printed() {
         "<pageSetUpPr fitToPage=\"1\"/>",
         "orientation=\"landscape\"",
         "fitToHeight=\"0\"",
-        "<f>SUM(Z2:Z3)</f><v>2.00</v>",
+        "<f>SUM(P2:P3)</f><v>2.00</v>",
     ] {
         assert!(lines.contains(part), "{part}");
     }
     // text stays text when somebody edits the cell
     assert!(inside(&bytes, "xl/styles.xml").contains("quotePrefix=\"1\""));
     let titles = "<definedName name=\"_xlnm.Print_Titles\" localSheetId=\"1\">Lines!$1:$1<";
-    assert!(inside(&bytes, "xl/workbook.xml").contains(titles));
+    let names = inside(&bytes, "xl/workbook.xml");
+    assert!(names.contains(titles));
+    // ids, tags and keys are in the file, but not on paper
+    let printed = "<definedName name=\"_xlnm.Print_Area\" localSheetId=\"1\">Lines!$A$1:$U$4<";
+    assert!(names.contains(printed), "{names}");
 }
 
 #[test]

@@ -89,6 +89,7 @@ impl DemoArgs {
             for file in &files {
                 let _ = writeln!(text, "  {}", file.display());
             }
+            let _ = writeln!(text, "  {}", database.database.display());
             text
         };
         output::to_stdout(text.as_bytes())?;

@@ -106,7 +106,9 @@ fn the_demo_tells_people_totals_findings_and_files() {
         "Total",
         "Findings",
         "Files",
+        "2026-10-01 to 2026-10-31",
         "bills/summary.xlsx",
+        "bills/csbill.sqlite",
         "not_metered",
     ] {
         assert!(text.contains(word), "{word} in {text}");
@@ -116,6 +118,9 @@ fn the_demo_tells_people_totals_findings_and_files() {
         .filter_map(|line| line.strip_prefix("  bills/"))
     {
         assert!(folder.path().join("bills").join(line).is_file(), "{line}");
+    }
+    for line in text.lines() {
+        assert!(line.chars().count() <= 100, "wider than a terminal: {line}");
     }
     // once more over its own output
     assert_eq!(
