@@ -9,8 +9,8 @@ use std::path::Path;
 
 use chrono::DateTime;
 use cloudstack_usage::{
-    Domain, DomainId, Holder, Kind, Label, Offering, OfferingId, Owner, Period, Project, ProjectId,
-    ResourceId, Snapshot, Template, TemplateId, Vm, VmId, Volume, VolumeId,
+    Domain, DomainId, Holder, Kind, Label, LabelTarget, Offering, OfferingId, Owner, Period,
+    Project, ProjectId, ResourceId, Snapshot, Template, TemplateId, Vm, VmId, Volume, VolumeId,
 };
 
 use crate::Failure;
@@ -50,7 +50,7 @@ fn usage(world: &World, folder: &Path, records: usize) -> Result<(), Failure> {
     for day in 0..DAYS {
         let mut rows = Vec::new();
         for (stream, cuts) in world.streams.iter().zip(&cuts) {
-            if let Some(used) = world.used(stream, cuts, day) {
+            if let Some(used) = World::used(stream, cuts, day) {
                 rows.push(row(world, stream, day, used));
             }
         }
@@ -358,11 +358,13 @@ fn labels(world: &World) -> Result<Vec<Label>, Failure> {
     for (number, vm) in world.vms.iter().enumerate() {
         for (key, value, (from, until)) in &vm.tags {
             labels.push(Label {
-                resource_type: "UserVm".to_owned(),
-                resource: ResourceId::new(&uuid("vm", number)),
-                key: (*key).to_owned(),
+                target: LabelTarget {
+                    resource_type: "UserVm".to_owned(),
+                    resource: ResourceId::new(&uuid("vm", number)),
+                    key: (*key).to_owned(),
+                },
                 value: (*value).to_owned(),
-                validity: Period::new(time(*from), time(*until))?,
+                valid: Period::new(time(*from), time(*until))?,
                 author: "bench".to_owned(),
                 recorded: time(0),
             });

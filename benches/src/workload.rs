@@ -115,7 +115,7 @@ pub(crate) struct World {
     pub(crate) discounts: Vec<Discount>,
 }
 
-/// A small generator of numbers (SplitMix64) with a fixed seed.
+/// A small generator of numbers (`SplitMix64`) with a fixed seed.
 struct Dice(u64);
 
 impl Dice {
@@ -468,7 +468,7 @@ impl World {
     }
 
     /// Used seconds, or bytes, of a stream on a day; none where it was not there.
-    pub(crate) fn used(&self, stream: &Stream, cuts: &BTreeSet<i64>, day: i64) -> Option<u64> {
+    pub(crate) fn used(stream: &Stream, cuts: &BTreeSet<i64>, day: i64) -> Option<u64> {
         let (start, end) = (day * DAY, (day + 1) * DAY);
         let (from, until) = (stream.life.0.max(start), stream.life.1.min(end));
         if from >= until {

@@ -76,19 +76,24 @@ fn series(book: &PriceBook) -> Vec<usize> {
         .collect()
 }
 
-/// Order of time, ties by the resource: the same for any order of input.
-pub(super) fn order(
-    timelines: &[Timeline<'_, '_>],
-    parts: &[Part],
-    index: usize,
-) -> (i64, i64, Option<ResourceId>, usize) {
+/// Where a part stands in the order of time.
+type Order = (i64, i64, Option<ResourceId>, usize, i64);
+
+/// Order of time, by the use that a part was cut from and not by the cut: a cut that decides
+/// nothing here (a tag that came, a discount that went) must not let one resource's free
+/// units go to another. Only the beginning of its own price moves a part back in the order.
+/// Ties go by the resource: the same for any order of input.
+pub(super) fn order(timelines: &[Timeline<'_, '_>], parts: &[Part], index: usize) -> Order {
     let Some(part) = parts.get(index) else {
-        return (0, 0, None, index);
+        return (0, 0, None, index, 0);
     };
-    let resource = timelines
-        .get(part.stream)
-        .map(|timeline| timeline.subject.stream.key.identity.clone());
-    (part.start, part.end, resource, part.stream)
+    let timeline = timelines.get(part.stream);
+    let resource = timeline.map(|timeline| timeline.subject.stream.key.identity.clone());
+    let begins = timeline
+        .and_then(|timeline| timeline.price_of(part))
+        .map_or(i64::MIN, |price| price.validity.start().timestamp_millis());
+    let (start, end) = part.use_of;
+    (start.max(begins), end, resource, part.stream, part.start)
 }
 
 /// The price of a part that is not exempt.

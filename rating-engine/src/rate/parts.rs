@@ -40,6 +40,8 @@ pub(crate) struct Part {
     pub(crate) charge: usize,
     pub(crate) start: i64,
     pub(crate) end: i64,
+    /// Beginning and end of the placed use that it was cut from.
+    pub(crate) use_of: (i64, i64),
     pub(crate) used_millis: i64,
     pub(crate) placement: Placement,
     /// In the price's unit, before free units.
@@ -86,6 +88,7 @@ pub(crate) struct Fate {
 struct Used {
     start: i64,
     end: i64,
+    use_of: (i64, i64),
     /// The stream's amount: milliseconds, bytes, a count, or bytes x milliseconds.
     amount: i128,
     millis: i64,
@@ -150,6 +153,17 @@ impl<'p, 'a> Timeline<'p, 'a> {
         }
     }
 
+    /// The price of a part.
+    pub(crate) fn price_of(&self, part: &Part) -> Option<&'a crate::book::model::Price> {
+        let charge = self
+            .intervals
+            .get(part.interval)?
+            .decision
+            .charges
+            .get(part.charge)?;
+        self.plan.book.prices.get(charge.price?)
+    }
+
     /// Whether its resource came into being within the period.
     pub(crate) fn born_in_period(&self) -> bool {
         self.subject
@@ -211,6 +225,7 @@ impl<'p, 'a> Timeline<'p, 'a> {
         Used {
             start,
             end,
+            use_of: (span.start, span.end),
             amount,
             millis,
             placement: span.placement,
@@ -248,6 +263,7 @@ impl<'p, 'a> Timeline<'p, 'a> {
                     charge,
                     start: used.start,
                     end: used.end,
+                    use_of: used.use_of,
                     used_millis: used.millis,
                     placement: used.placement,
                     quantity,

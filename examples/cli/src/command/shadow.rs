@@ -228,11 +228,7 @@ impl Shown<'_> {
                 printed(&one.quota),
                 printed(&one.ours)
             );
-            let amounts: Vec<Exact> = one
-                .causes
-                .iter()
-                .map(|(_, amount)| amount.clone())
-                .collect();
+            let amounts: Vec<Exact> = one.causes.values().cloned().collect();
             for ((kind, _), amount) in one.causes.iter().zip(printed_parts(&amounts)) {
                 let _ = writeln!(out, "    {:<30}{amount:>18}", kind.slug());
             }
