@@ -16,7 +16,7 @@ use cloudstack_usage::{
 use crate::Failure;
 use crate::workload::{
     DAY, DAYS, Discount, LENGTH, MONTH, Price, SIZES, STORAGE, SYSTEMS, Scope, Span, Stream, World,
-    uuid,
+    used, uuid,
 };
 
 /// Columns of the usage files.
@@ -50,7 +50,7 @@ fn usage(world: &World, folder: &Path, records: usize) -> Result<(), Failure> {
     for day in 0..DAYS {
         let mut rows = Vec::new();
         for (stream, cuts) in world.streams.iter().zip(&cuts) {
-            if let Some(used) = world.used(stream, cuts, day) {
+            if let Some(used) = used(stream, cuts, day) {
                 rows.push(row(world, stream, day, used));
             }
         }

@@ -214,7 +214,8 @@ mod tests {
             let id = ResourceId::new(&text);
             prop_assert_eq!(id.to_string(), text.as_str());
             prop_assert!(id == *text.as_str());
-            prop_assert!(id != *format!("{text}0").as_str());
+            let longer = format!("{text}0");
+            prop_assert!(id != *longer.as_str());
         }
     }
 
