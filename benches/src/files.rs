@@ -16,7 +16,7 @@ use cloudstack_usage::{
 use crate::Failure;
 use crate::workload::{
     DAY, DAYS, Discount, LENGTH, MONTH, Price, SIZES, STORAGE, SYSTEMS, Scope, Span, Stream, World,
-    uuid,
+    used, uuid,
 };
 
 /// Columns of the usage files.

@@ -565,6 +565,25 @@ fn a_customer_may_have_a_rate_of_its_own() {
 }
 
 #[test]
+fn a_rate_of_one_customer_that_begins_within_the_month_cuts_the_line() {
+    let rows = format!(
+        "{ADDRESS}\"30.00\"\n[[tax]]\nid = \"all\"\npercent = 20\n
+        [[tax]]\nid = \"own\"\npercent = 10\nfrom = 2026-09-21\nscope = {{ domain = \"ROOT/acme\" }}\n"
+    );
+    let bill = rate(&book(&rows), &[address("a", september())], september());
+    let mut bases: Vec<(&str, String)> = only(&bill)
+        .taxes
+        .iter()
+        .map(|tax| (tax.tax.as_str(), tax.base.amount()))
+        .collect();
+    bases.sort();
+    assert_eq!(
+        bases,
+        [("all", "20.00".to_owned()), ("own", "10.00".to_owned())]
+    );
+}
+
+#[test]
 fn a_rate_that_changes_cuts_the_line() {
     let rows = format!(
         "{ADDRESS}\"30.00\"\n[[tax]]\nid = \"old\"\npercent = 16\nuntil = 2026-09-20\n[[tax]]\nid = \"new\"\npercent = 19\nfrom = 2026-09-21\n"

@@ -82,3 +82,31 @@ fn two_living_vms_of_one_name_are_an_error_that_names_both() {
     assert_eq!(error.slug(), "ambiguous_scope");
     assert!(error.to_string().contains("one") && error.to_string().contains("two"));
 }
+
+#[test]
+fn an_explanation_names_no_price_of_somebody_else() {
+    let book = PriceBook::from_toml(&BOOK.replace("\"web\"", "\"one\"")).unwrap();
+    let records = (1..=30).flat_map(|day| [vm(9, day, "one"), vm(9, day, "two")]);
+    let records: Vec<UsageRecord> = records.collect();
+    let inventory = inventory(&records);
+    let period = book
+        .civil_period("2026-09-01".parse().unwrap(), "2026-09-30".parse().unwrap())
+        .unwrap();
+    let mut rating = Rating::new(&book, &inventory, period).unwrap();
+    for record in &records {
+        rating.push(record);
+    }
+    let bill = rating.finish();
+    let named = |resource: &str| {
+        let mut lines = bill.statements.iter().flat_map(|one| &one.lines);
+        let line = lines
+            .find(|line| line.resource.to_string() == resource && !line.price.is_empty())
+            .unwrap();
+        let prices = line.explanation.prices.iter();
+        prices
+            .map(|choice| choice.price.as_str())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(named("one"), ["vm-web", "vm"]);
+    assert_eq!(named("two"), ["vm"]);
+}

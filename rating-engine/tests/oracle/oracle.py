@@ -5,7 +5,8 @@ Reads a JSON list of cases (`book`, `pages`, `snapshots`, `period`) from the fil
 command line and prints, for each case, its lines with exact net and printed amount. Knows
 cpu, ram, disk, ip and traffic with scopes and offerings, validity, exemptions by tags (moments
 as seen), percent discounts (nearest scope), hard-linked prices, cost centres, calendar months,
-placement in windows, and rounding by largest remainder. Standard library only.
+placement in windows, and rounding by largest remainder within domain, holder, cost centre and
+VM. Standard library only.
 """
 
 import json
@@ -35,6 +36,33 @@ def ratio(value):
 
 def half_away(value):
     return (2 * value.numerator + value.denominator) // (2 * value.denominator)
+
+
+def escaped(text, separator):
+    return text.replace("\\", "\\\\").replace(separator, "\\" + separator)
+
+
+def hamilton(total, parts):
+    """Whole cents for parts in cents: floors, and what is left to the largest remainders."""
+    shares = [part // 1 for part in parts]
+    order = sorted(range(len(parts)), key=lambda index: (shares[index] - parts[index], index))
+    for index in order[: total - sum(shares)]:
+        shares[index] += 1
+    return shares
+
+
+def shared(total, lines, levels):
+    """The cents of each line; groups share the total first, then the lines in each group."""
+    if not levels:
+        return dict(zip(lines, hamilton(total, [net for _, net in lines.values()])))
+    groups = {}
+    for key, (fields, net) in lines.items():
+        groups.setdefault(fields[levels[0]], {})[key] = (fields, net)
+    sums = [sum(net for _, net in group.values()) for group in groups.values()]
+    cents = {}
+    for group, share in zip(groups.values(), hamilton(total, sums)):
+        cents |= shared(share, group, levels[1:])
+    return cents
 
 
 class Case:
@@ -260,22 +288,20 @@ class Case:
         holder = f"project {record['projectid']}" if record.get("projectid") else f"account {record['accountid']}"
         fields = [
             account, path[0], holder, position["vm"] or "", record["usageid"], centre, f"meter {meter}",
-            price["id"] if price else "", exemption or "", ",".join(row["id"] for row in chain),
+            price["id"] if price else "", exemption or "", ",".join(escaped(row["id"], ",") for row in chain),
         ]
-        key = "|".join(field.replace("|", "||") for field in fields)
+        key = "|".join(escaped(field, "|") for field in fields)
         lines = self.lines.setdefault(account, {})
-        lines[key] = lines.get(key, Fraction(0)) + net
+        lines[key] = (fields, lines[key][1] + net if key in lines else net)
 
     def print_lines(self):
-        """Each statement's total is rounded once; cents left go to the largest remainders."""
+        """Each statement's total is rounded once, and shared by domain, holder, cost centre, VM, line."""
         printed = {}
         for lines in self.lines.values():
-            floors = {key: net * 100 // 1 for key, net in lines.items()}
-            left = half_away(sum(lines.values()) * 100) - sum(floors.values())
-            for key in sorted(lines, key=lambda key: (floors[key] - lines[key] * 100, key.encode()))[:left]:
-                floors[key] += 1
-            for key, net in lines.items():
-                printed[key] = [ratio(net), f"{floors[key] // 100}.{floors[key] % 100:02d}"]
+            lines = {key: (lines[key][0], lines[key][1] * 100) for key in sorted(lines, key=str.encode)}
+            cents = shared(half_away(sum(net for _, net in lines.values())), lines, (1, 2, 5, 3))
+            for key, (_, net) in lines.items():
+                printed[key] = [ratio(net / 100), f"{cents[key] // 100}.{cents[key] % 100:02d}"]
         return printed
 
 
