@@ -50,7 +50,7 @@ fn usage(world: &World, folder: &Path, records: usize) -> Result<(), Failure> {
     for day in 0..DAYS {
         let mut rows = Vec::new();
         for (stream, cuts) in world.streams.iter().zip(&cuts) {
-            if let Some(used) = World::used(stream, cuts, day) {
+            if let Some(used) = used(stream, cuts, day) {
                 rows.push(row(world, stream, day, used));
             }
         }

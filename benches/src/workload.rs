@@ -468,31 +468,12 @@ impl World {
     }
 }
 
-    /// Used seconds, or bytes, of a stream on a day; none where it was not there.
-    pub(crate) fn used(stream: &Stream, cuts: &BTreeSet<i64>, day: i64) -> Option<u64> {
-        let (start, end) = (day * DAY, (day + 1) * DAY);
-        let (from, until) = (stream.life.0.max(start), stream.life.1.min(end));
-        if from >= until {
-            return None;
-        }
-        let number = stream.id.bytes().fold(u64::try_from(day).ok()?, |sum, b| {
-            mix(sum.wrapping_add(u64::from(b)))
-        });
-        if matches!(stream.usage_type, 4 | 5) {
-            return Some(number >> (25 + number % 12));
-        }
-        let lived = u64::try_from(until - from).ok()?;
-        if cuts.range(start + 1..end).next().is_some() {
-            // a whole window, or none where the resource was not there all the time
-            return (until - from == DAY).then_some(lived);
-        }
-        // one running day in seventeen is not a full one
-        let stopped = stream.usage_type == 1 && number.is_multiple_of(17);
-        Some(if stopped {
-            lived - number % lived
-        } else {
-            lived
-        })
+/// Used seconds, or bytes, of a stream on a day; none where it was not there.
+pub(crate) fn used(stream: &Stream, cuts: &BTreeSet<i64>, day: i64) -> Option<u64> {
+    let (start, end) = (day * DAY, (day + 1) * DAY);
+    let (from, until) = (stream.life.0.max(start), stream.life.1.min(end));
+    if from >= until {
+        return None;
     }
     let number = stream.id.bytes().fold(u64::try_from(day).ok()?, |sum, b| {
         mix(sum.wrapping_add(u64::from(b)))
