@@ -52,6 +52,7 @@ impl Lifetimes<'_> {
             .find_map(|row| row.created.filter(|created| *created <= first_seen));
         let (mut start, mut start_source) = start(kind, created, usage.as_ref(), first_seen);
         if let Some(usage) = &usage
+            && kind != Kind::IpAddress
             && self.was_interrupted(kind, listed)
         {
             // usage alone tells the lives from the time between them
@@ -87,8 +88,9 @@ impl Lifetimes<'_> {
         })
     }
 
-    /// Whether the resource was gone for a while: destroyed and recovered, missed by a
-    /// complete list, or (an address, which keeps its id) allocated anew.
+    /// Whether the resource was gone for a while: destroyed and recovered, or missed
+    /// by a complete list. Addresses keep their id from owner to owner: each allocation is a span
+    /// of their owner's history, which tells the time between.
     fn was_interrupted(&self, kind: Kind, listed: &[Listed]) -> bool {
         listed
             .iter()
@@ -101,11 +103,7 @@ impl Lifetimes<'_> {
                     .is_some_and(|between| {
                         between.iter().any(|sync| sync.complete.contains(&kind))
                     });
-                let given_anew = kind == Kind::IpAddress
-                    && before.created.is_some()
-                    && after.created.is_some()
-                    && before.created != after.created;
-                recovered || missed || given_anew
+                recovered || missed
             })
     }
 

@@ -453,7 +453,7 @@ mod lifetimes {
     }
 
     #[test]
-    fn an_address_given_to_another_owner_has_two_lives_under_one_id() {
+    fn an_address_given_to_another_owner_has_an_owner_span_for_each_allocation() {
         let owner_named = |account: &str| Owner {
             domain: DomainId::new(account),
             holder: Holder::Account(account.into()),
@@ -476,7 +476,7 @@ mod lifetimes {
         let used = [(1, 16), (2, 10), (5, 24)]
             .map(|(day, hours)| record(UsageType::IpAddress, "i", day, hours));
         let entry = &build_with(&syncs, usage(&used)).resources[&ResourceId::new("i")];
-        assert_eq!(entry.lifetime.start_source, LifetimeSource::Usage);
+        assert_eq!(entry.lifetime.start_source, LifetimeSource::Created);
         assert_eq!(entry.lifetime.start, at("01 08:00"));
         let owners: Vec<_> = spans(&entry.owner).into_iter().map(|span| span.0).collect();
         assert_eq!(owners, [owner_named("x"), owner_named("y")]);
