@@ -223,6 +223,15 @@ impl<'a> Plan<'a> {
         self.bounds.of(&domains, project, vms, volume).collect()
     }
 
+    /// The period's beginning and end, in milliseconds since 1970.
+    pub(crate) fn bounds(&self) -> (i64, i64) {
+        let period = self.period;
+        (
+            period.start().timestamp_millis(),
+            period.end().timestamp_millis(),
+        )
+    }
+
     /// The month of an instant within the period.
     pub(crate) fn month_of(&self, instant: DateTime<Utc>) -> usize {
         self.months

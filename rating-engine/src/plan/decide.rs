@@ -124,6 +124,11 @@ impl<'a> Plan<'a> {
 }
 
 impl Decision {
+    /// Whether everything used has a price and a size, and nothing is bought twice.
+    pub(crate) fn is_clear(&self) -> bool {
+        self.unpriced.is_empty() && self.missing_size.is_empty() && self.twice.is_empty()
+    }
+
     /// Nothing is charged.
     fn nothing(domain: DomainId) -> Self {
         Self {

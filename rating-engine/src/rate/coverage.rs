@@ -236,6 +236,7 @@ fn missing(life: Period, used: &[Placed]) -> Missing {
                 amount: millis,
                 placement: Placement::Spread,
                 records: 0,
+                windows: 1,
             });
         }
     };

@@ -1,6 +1,6 @@
 //! Parts: used time of a stream, cut at everything that decides its amount.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use cloudstack_usage::{DomainId, Period, UsageType, VmId};
@@ -171,32 +171,58 @@ impl<'p, 'a> Timeline<'p, 'a> {
             .is_some_and(|lifetime| self.plan.period.contains(lifetime.start))
     }
 
-    /// The parts of placed use, with what became of each placed record.
-    pub(crate) fn parts(&self, stream: usize, placed: &[Placed]) -> (Vec<Part>, Vec<Fate>) {
-        let mut sums: BTreeMap<usize, Used> = BTreeMap::new();
+    /// The parts of placed use.
+    pub(crate) fn parts(&self, stream: usize, placed: &[Placed]) -> Vec<Part> {
         let mut parts = Vec::new();
-        let mut fates = Vec::with_capacity(placed.len());
+        let mut sums: Vec<Option<Used>> = Vec::new();
         for span in placed {
-            let mut fate = Fate::default();
             for (index, interval) in self.touched(span) {
-                let used = Self::used(&self.subject, span, interval);
-                fate.note(&interval.decision);
-                // kept for a version that knows its type
-                fate.held |= matches!(self.subject.stream.key.usage_type, UsageType::Unknown(_));
                 if self.accumulates(&interval.decision) {
-                    parts.extend(self.priced(stream, index, used));
+                    // in order of time, window by window
+                    let windows = span.each();
+                    let touching = windows.filter(|window| {
+                        window.start < interval.end && interval.start < window.end
+                    });
+                    for window in touching {
+                        let used = Self::used(&self.subject, &window, interval);
+                        parts.extend(self.priced(stream, index, used));
+                    }
                 } else {
-                    sums.entry(index)
-                        .and_modify(|sum| sum.add(used))
-                        .or_insert(used);
+                    Used::add_at(&mut sums, index, Self::used(&self.subject, span, interval));
                 }
             }
-            fates.push(fate);
         }
-        for (index, used) in sums {
-            parts.extend(self.priced(stream, index, used));
+        for (index, used) in sums.into_iter().enumerate() {
+            parts.extend(
+                used.into_iter()
+                    .flat_map(|used| self.priced(stream, index, used)),
+            );
         }
-        (parts, fates)
+        parts
+    }
+
+    /// Placed use added up by interval.
+    fn used_by_interval(&self, placed: &[Placed]) -> Vec<(&Interval, Used)> {
+        let mut sums: Vec<Option<Used>> = Vec::new();
+        for span in placed {
+            for (index, interval) in self.touched(span) {
+                Used::add_at(&mut sums, index, Self::used(&self.subject, span, interval));
+            }
+        }
+        let used = self.intervals.iter().zip(sums);
+        used.filter_map(|(interval, used)| Some((interval, used?)))
+            .collect()
+    }
+
+    /// What becomes of the record behind a span.
+    pub(crate) fn fate(&self, span: &Placed) -> Fate {
+        let mut fate = Fate::default();
+        for (_, interval) in self.touched(span) {
+            fate.note(&interval.decision);
+            // kept for a version that knows its type
+            fate.held |= matches!(self.subject.stream.key.usage_type, UsageType::Unknown(_));
+        }
+        fate
     }
 
     fn touched<'t>(&'t self, span: &Placed) -> impl Iterator<Item = (usize, &'t Interval)> {
@@ -229,7 +255,7 @@ impl<'p, 'a> Timeline<'p, 'a> {
             amount,
             millis,
             placement: span.placement,
-            records: span.records,
+            records: span.records_within(start, end),
         }
     }
 
@@ -332,59 +358,52 @@ impl<'p, 'a> Timeline<'p, 'a> {
     /// beyond them; fixed discounts are left out.
     pub(crate) fn value(&self, placed: &[Placed], over: Option<&Override>) -> Exact {
         let mut value = Exact::zero();
-        for span in placed {
-            for (_, interval) in self.touched(span) {
-                let used = Self::used(&self.subject, span, interval);
-                let decision = match over {
-                    Some(over) => {
-                        &self
-                            .plan
-                            .decide(&self.subject, instant(interval.start), Some(over))
-                    }
-                    None => &interval.decision,
-                };
-                for charge in &decision.charges {
-                    value += self.simple_value(charge, used);
+        for (interval, used) in self.used_by_interval(placed) {
+            value += match over {
+                Some(_) => {
+                    let at = instant(interval.start);
+                    self.decided_value(&self.plan.decide(&self.subject, at, over), used)
                 }
-            }
+                None => self.decided_value(&interval.decision, used),
+            };
         }
         value
+    }
+
+    /// The value of some use as decided.
+    fn decided_value(&self, decision: &Decision, used: Used) -> Exact {
+        let charges = decision.charges.iter();
+        charges.map(|charge| self.simple_value(charge, used)).sum()
     }
 
     /// What was used and has no price, is of unknown size, or is bought twice.
     pub(crate) fn problems(&self, placed: &[Placed]) -> Vec<Problem> {
         let mut problems = Vec::new();
-        for span in placed {
-            for (_, interval) in self.touched(span) {
-                let used = Self::used(&self.subject, span, interval);
-                let decision = &interval.decision;
-                let problem = |what| Problem {
-                    account: decision.account.clone(),
-                    what,
-                    start: used.start,
-                    end: used.end,
-                    millis: used.millis,
-                    amount: used.amount,
-                    records: used.records,
-                };
-                problems.extend(
-                    decision
-                        .unpriced
-                        .iter()
-                        .cloned()
-                        .map(|t| problem(What::Unpriced(t))),
-                );
-                problems.extend(
-                    decision
-                        .missing_size
-                        .iter()
-                        .map(|meter| problem(What::MissingSize(*meter))),
-                );
-                let twice = decision.twice.iter().cloned();
-                problems.extend(
-                    twice.map(|(service, package)| problem(What::Twice { service, package })),
-                );
-            }
+        if self
+            .intervals
+            .iter()
+            .all(|interval| interval.decision.is_clear())
+        {
+            return problems;
+        }
+        for (interval, used) in self.used_by_interval(placed) {
+            let decision = &interval.decision;
+            let problem = |what| Problem {
+                account: decision.account.clone(),
+                what,
+                start: used.start,
+                end: used.end,
+                millis: used.millis,
+                amount: used.amount,
+                records: used.records,
+            };
+            let unpriced = decision.unpriced.iter().cloned();
+            problems.extend(unpriced.map(|target| problem(What::Unpriced(target))));
+            let missing = decision.missing_size.iter();
+            problems.extend(missing.map(|meter| problem(What::MissingSize(*meter))));
+            let twice = decision.twice.iter().cloned();
+            problems
+                .extend(twice.map(|(service, package)| problem(What::Twice { service, package })));
         }
         problems
     }
@@ -405,18 +424,9 @@ impl<'p, 'a> Timeline<'p, 'a> {
     /// The value of placed use if everything was as decided at `as_of`.
     pub(crate) fn value_as_of(&self, placed: &[Placed], as_of: DateTime<Utc>) -> Exact {
         let decision = self.plan.decide(&self.subject, as_of, None);
-        let mut value = Exact::zero();
-        for span in placed {
-            for (_, interval) in self.touched(span) {
-                let used = Self::used(&self.subject, span, interval);
-                value += decision
-                    .charges
-                    .iter()
-                    .map(|charge| self.simple_value(charge, used))
-                    .sum();
-            }
-        }
-        value
+        let used = self.used_by_interval(placed).into_iter();
+        used.map(|(_, used)| self.decided_value(&decision, used))
+            .sum()
     }
 
     /// What each VM's part of the placed use would have cost less with just the package of
@@ -428,26 +438,17 @@ impl<'p, 'a> Timeline<'p, 'a> {
         vms: &BTreeSet<&VmId>,
         mut note: impl FnMut(&VmId, &DomainId, Exact),
     ) {
-        let mut decided: BTreeMap<usize, Option<Decision>> = BTreeMap::new();
-        for span in placed {
-            for (index, interval) in self.touched(span) {
-                let vm = interval.decision.vm.as_ref();
-                let Some(vm) = vm.filter(|vm| vms.contains(vm)) else {
-                    continue;
-                };
-                let other = decided.entry(index).or_insert_with(|| {
-                    let at = instant(interval.start);
-                    self.plan.decide_with_package(&self.subject, at, package)
-                });
-                let Some(other) = other else { continue };
-                let used = Self::used(&self.subject, span, interval);
-                let value = |decision: &Decision| -> Exact {
-                    let charges = decision.charges.iter();
-                    charges.map(|charge| self.simple_value(charge, used)).sum()
-                };
-                let saving = value(&interval.decision) - value(other);
-                note(vm, &interval.decision.account, saving);
-            }
+        for (interval, used) in self.used_by_interval(placed) {
+            let vm = interval.decision.vm.as_ref();
+            let Some(vm) = vm.filter(|vm| vms.contains(vm)) else {
+                continue;
+            };
+            let at = instant(interval.start);
+            let other = self.plan.decide_with_package(&self.subject, at, package);
+            let Some(other) = other else { continue };
+            let saving =
+                self.decided_value(&interval.decision, used) - self.decided_value(&other, used);
+            note(vm, &interval.decision.account, saving);
         }
     }
 
@@ -471,6 +472,18 @@ impl<'p, 'a> Timeline<'p, 'a> {
 }
 
 impl Used {
+    /// Adds to the sum of an interval.
+    fn add_at(sums: &mut Vec<Option<Self>>, interval: usize, used: Self) {
+        if sums.len() <= interval {
+            sums.resize(interval + 1, None);
+        }
+        match sums.get_mut(interval) {
+            Some(Some(sum)) => sum.add(used),
+            Some(none) => *none = Some(used),
+            None => {}
+        }
+    }
+
     fn add(&mut self, other: Self) {
         self.start = self.start.min(other.start);
         self.end = self.end.max(other.end);

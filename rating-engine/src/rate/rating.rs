@@ -62,6 +62,14 @@ struct Prepared {
     held: BTreeSet<usize>,
 }
 
+impl Prepared {
+    /// Parts joined windows, so that one of them can be treated in its own way.
+    fn part(&mut self) {
+        self.windows = self.windows.iter().flat_map(Clean::each).collect();
+        self.placed = self.placed.iter().flat_map(Placed::each).collect();
+    }
+}
+
 impl<'a> Rating<'a> {
     /// Compiles the plan for a period.
     ///
@@ -137,9 +145,8 @@ impl<'a> Rating<'a> {
         let mut counts = Counts::default();
         let mut parts: Vec<Part> = Vec::new();
         for (index, (timeline, prepared)) in timelines.iter().zip(&prepared).enumerate() {
-            let (new, fates) = timeline.parts(index, &prepared.placed);
-            parts.extend(new);
-            count(&plan, prepared, &fates, &mut counts);
+            parts.extend(timeline.parts(index, &prepared.placed));
+            count(&plan, timeline, prepared, &mut counts);
         }
         let true_ups = stages::apply(&plan, &timelines, &mut parts);
         let statements = lines::statements(&plan, &timelines, &parts, &true_ups);
@@ -281,23 +288,26 @@ fn attachments(plan: &Plan<'_>, streams: &[Stream], prepared: &[Prepared]) -> At
 }
 
 fn touches(plan: &Plan<'_>, start: i64, end: i64) -> bool {
-    start < plan.period.end().timestamp_millis() && plan.period.start().timestamp_millis() < end
+    let (period_start, period_end) = plan.bounds();
+    start < period_end && period_start < end
 }
 
 /// Accounts for every record of a stream.
-fn count(plan: &Plan<'_>, prepared: &Prepared, fates: &[Fate], counts: &mut Counts) {
-    for (index, (window, fate)) in prepared.windows.iter().zip(fates).enumerate() {
-        if !touches(plan, window.start, window.end) {
-            counts.neighbours += window.records;
-            continue;
-        }
-        counts.records += window.records;
-        match fate {
-            _ if prepared.held.contains(&index) => counts.held += window.records,
-            Fate { held: true, .. } => counts.held += window.records,
-            Fate { charged: true, .. } => counts.charged += window.records,
-            Fate { exempt: true, .. } => counts.exempt += window.records,
-            Fate { .. } => counts.reference += window.records,
+fn count(plan: &Plan<'_>, timeline: &Timeline<'_, '_>, prepared: &Prepared, counts: &mut Counts) {
+    for (index, (windows, placed)) in prepared.windows.iter().zip(&prepared.placed).enumerate() {
+        for (window, placed) in windows.each().zip(placed.each()) {
+            if !touches(plan, window.start, window.end) {
+                counts.neighbours += window.records;
+                continue;
+            }
+            counts.records += window.records;
+            match timeline.fate(&placed) {
+                _ if prepared.held.contains(&index) => counts.held += window.records,
+                Fate { held: true, .. } => counts.held += window.records,
+                Fate { charged: true, .. } => counts.charged += window.records,
+                Fate { exempt: true, .. } => counts.exempt += window.records,
+                Fate { .. } => counts.reference += window.records,
+            }
         }
     }
     for doubt in &prepared.doubts {
@@ -505,6 +515,7 @@ fn doubt_finding(plan: &Plan<'_>, timeline: &Timeline<'_, '_>, doubt: &Doubt) ->
         amount,
         placement: Placement::Spread,
         records,
+        windows: 1,
     };
     let time = timeline.subject.stream.key.usage_type.unit() == Some(cloudstack_usage::Unit::Time);
     let is_attach_row = timeline.subject.stream.key.is_attach_row();
@@ -526,11 +537,11 @@ fn unknown_type(
     let UsageType::Unknown(id) = timeline.subject.stream.key.usage_type else {
         return None;
     };
-    let windows = prepared
-        .windows
-        .iter()
-        .filter(|window| touches(plan, window.start, window.end));
-    let records: u64 = windows.map(|window| window.records).sum();
+    let (start, end) = plan.bounds();
+    let windows = prepared.windows.iter();
+    let records: u64 = windows
+        .map(|window| window.records_within(start, end))
+        .sum();
     (records > 0).then(|| Finding {
         records,
         message: format!(
@@ -576,7 +587,12 @@ fn take_outside(plan: &Plan<'_>, stream: &Stream, prepared: &mut Prepared) {
         return;
     }
     let born = lifetime.start.timestamp_millis();
-    let period_start = plan.period.start().timestamp_millis();
+    let (period_start, _) = plan.bounds();
+    let is_outside = |span: &Placed| span.start < born && period_start < born;
+    if !prepared.placed.iter().any(is_outside) {
+        return;
+    }
+    prepared.part();
     for (index, span) in prepared.placed.iter_mut().enumerate() {
         let before = span
             .clip(period_start, born)
@@ -759,12 +775,10 @@ fn domain_findings(
     let mut unknown: BTreeMap<DomainId, u64> = BTreeMap::new();
     for (timeline, placed) in view {
         let domain = &timeline.subject.stream.key.domain;
-        let in_period = placed
-            .iter()
-            .filter(|span| touches(plan, span.start, span.end));
         if !inventory.domains.contains_key(domain) {
-            *unknown.entry(domain.clone()).or_default() +=
-                in_period.map(|span| span.records).sum::<u64>();
+            let (start, end) = plan.bounds();
+            let in_period = placed.iter().map(|span| span.records_within(start, end));
+            *unknown.entry(domain.clone()).or_default() += in_period.sum::<u64>();
         }
     }
     unknown

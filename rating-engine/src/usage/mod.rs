@@ -2,6 +2,7 @@
 
 mod attachment;
 mod grid;
+mod joined;
 mod placement;
 mod stream;
 mod window;

@@ -142,6 +142,11 @@ impl Run {
         (0..self.windows).map(|window| self.entry(window))
     }
 
+    /// Where its last window ends.
+    pub(crate) fn end(&self) -> i64 {
+        self.last().end
+    }
+
     fn last(&self) -> Entry {
         self.entry(self.windows.saturating_sub(1))
     }
