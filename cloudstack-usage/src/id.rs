@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::hex;
+
 /// How an id is held: 16 bytes for the UUIDs that CloudStack nearly always gives,
 /// shared text for the rest (numeric ids of old rows, descriptions used as identity).
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -38,57 +40,38 @@ impl fmt::Display for Repr {
 
 /// The canonical text of a UUID: ids are printed often enough that it allocates nothing.
 fn uuid_text(bits: u128) -> [u8; 36] {
+    let [a, b, c, d] = [96, 64, 32, 0]
+        .map(|shift| hex::digits(u32::try_from((bits >> shift) & 0xffff_ffff).unwrap_or(0)));
     let mut text = [b'-'; 36];
-    let digits = text
-        .iter_mut()
-        .enumerate()
-        .filter(|(place, _)| !matches!(place, 8 | 13 | 18 | 23))
-        .map(|(_, digit)| digit);
-    let values = bits.to_be_bytes().into_iter();
-    let values = values.flat_map(|byte| [byte >> 4, byte & 0xf]);
-    for (digit, value) in digits.zip(values) {
-        *digit = match value {
-            0..=9 => b'0' + value,
-            _ => b'a' + value - 10,
-        };
-    }
+    text[..8].copy_from_slice(&a);
+    text[9..13].copy_from_slice(&b[..4]);
+    text[14..18].copy_from_slice(&b[4..]);
+    text[19..23].copy_from_slice(&c[..4]);
+    text[24..28].copy_from_slice(&c[4..]);
+    text[28..].copy_from_slice(&d);
     text
 }
 
 /// Reads the canonical form only (lower case, hyphens), so that printing gives the
 /// same text back; anything else stays text.
 fn parse_uuid(text: &str) -> Option<u128> {
-    if text.len() != 36 {
+    let text: &[u8; 36] = text.as_bytes().try_into().ok()?;
+    if [text[8], text[13], text[18], text[23]] != [b'-'; 4] {
         return None;
     }
-    let (mut bits, mut wrong): (u128, u8) = (0, 0);
-    for (index, byte) in text.bytes().enumerate() {
-        if matches!(index, 8 | 13 | 18 | 23) {
-            wrong |= byte ^ b'-';
-        } else {
-            let digit = DIGITS[usize::from(byte)];
-            wrong |= digit & 0xf0;
-            bits = (bits << 4) | u128::from(digit);
-        }
+    let mut digits = [0; 32];
+    digits[..8].copy_from_slice(&text[..8]);
+    digits[8..12].copy_from_slice(&text[9..13]);
+    digits[12..16].copy_from_slice(&text[14..18]);
+    digits[16..20].copy_from_slice(&text[19..23]);
+    digits[20..].copy_from_slice(&text[24..]);
+    let (groups, _) = digits.as_chunks::<8>();
+    let mut bits = 0;
+    for group in groups {
+        bits = (bits << 32) | u128::from(hex::value_of(*group)?);
     }
-    (wrong == 0).then_some(bits)
+    Some(bits)
 }
-
-/// The value of each lower-case hexadecimal digit, 0xff for every other byte.
-const DIGITS: [u8; 256] = {
-    let mut digits = [0xff; 256];
-    let mut value: u8 = 0;
-    while value < 16 {
-        let byte = if value < 10 {
-            b'0' + value
-        } else {
-            b'a' + value - 10
-        };
-        digits[byte as usize] = value;
-        value += 1;
-    }
-    digits
-};
 
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {$(

@@ -117,6 +117,19 @@ pub(crate) struct Entry {
     pub(crate) raw: Decimal,
 }
 
+impl Entry {
+    /// Whether it is equal: most numbers were also written alike, which is told sooner.
+    fn is(&self, other: &Self) -> bool {
+        let alike = self.raw.scale() == other.raw.scale();
+        (self.start, self.end, self.amount) == (other.start, other.end, other.amount)
+            && if alike {
+                self.raw.mantissa() == other.raw.mantissa()
+            } else {
+                self.raw == other.raw
+            }
+    }
+}
+
 /// Records of adjacent windows of one length with one amount: as a rule the whole time of
 /// a resource that did not change, so that memory goes with streams, not with records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -153,7 +166,7 @@ impl Run {
 
     /// Takes the entry, if it is that of the run's next window.
     fn extend(&mut self, entry: &Entry) -> bool {
-        let next = self.windows < u32::MAX && self.entry(self.windows) == *entry;
+        let next = self.windows < u32::MAX && self.entry(self.windows).is(entry);
         self.windows += u32::from(next);
         next
     }
@@ -202,8 +215,7 @@ impl Shown {
     }
 
     /// Shows what `record` says, if its window is later (of one window: if it is greater).
-    fn update(&mut self, record: &UsageRecord) {
-        let start = record.window.start().timestamp_millis();
+    fn update(&mut self, record: &UsageRecord, start: i64) {
         if start < self.window_start {
             return;
         }
@@ -320,7 +332,7 @@ impl Streams {
         let index = self.find(record);
         if let Some(stream) = self.all.get_mut(index) {
             append(&mut stream.runs, entry);
-            stream.shown.update(record);
+            stream.shown.update(record, entry.start);
         }
     }
 
