@@ -11,6 +11,7 @@ mod exact;
 mod explain;
 mod finding;
 mod forecast;
+mod fraction;
 mod issued;
 mod leaks;
 mod meter;
