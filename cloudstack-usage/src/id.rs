@@ -12,7 +12,8 @@ use crate::hex;
 /// shared text for the rest (numeric ids of old rows, descriptions used as identity).
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Repr {
-    Uuid(u128),
+    /// Its upper and lower half: `u128` would pad every id in every struct.
+    Uuid([u64; 2]),
     Text(Arc<str>),
 }
 
@@ -39,9 +40,12 @@ impl fmt::Display for Repr {
 }
 
 /// The canonical text of a UUID: ids are printed often enough that it allocates nothing.
-fn uuid_text(bits: u128) -> [u8; 36] {
-    let [a, b, c, d] = [96, 64, 32, 0]
-        .map(|shift| hex::digits(u32::try_from((bits >> shift) & 0xffff_ffff).unwrap_or(0)));
+fn uuid_text([upper, lower]: [u64; 2]) -> [u8; 36] {
+    let digits = |half: u64, shift: u32| {
+        hex::digits(u32::try_from((half >> shift) & 0xffff_ffff).unwrap_or(0))
+    };
+    let (a, b) = (digits(upper, 32), digits(upper, 0));
+    let (c, d) = (digits(lower, 32), digits(lower, 0));
     let mut text = [b'-'; 36];
     text[..8].copy_from_slice(&a);
     text[9..13].copy_from_slice(&b[..4]);
@@ -54,7 +58,7 @@ fn uuid_text(bits: u128) -> [u8; 36] {
 
 /// Reads the canonical form only (lower case, hyphens), so that printing gives the
 /// same text back; anything else stays text.
-fn parse_uuid(text: &str) -> Option<u128> {
+fn parse_uuid(text: &str) -> Option<[u64; 2]> {
     let text: &[u8; 36] = text.as_bytes().try_into().ok()?;
     if [text[8], text[13], text[18], text[23]] != [b'-'; 4] {
         return None;
@@ -65,12 +69,13 @@ fn parse_uuid(text: &str) -> Option<u128> {
     digits[12..16].copy_from_slice(&text[14..18]);
     digits[16..20].copy_from_slice(&text[19..23]);
     digits[20..].copy_from_slice(&text[24..]);
-    let (groups, _) = digits.as_chunks::<8>();
-    let mut bits = 0;
-    for group in groups {
-        bits = (bits << 32) | u128::from(hex::value_of(*group)?);
-    }
-    Some(bits)
+    let ([a, b, c, d], []) = digits.as_chunks::<8>() else {
+        return None;
+    };
+    let half = |left: &[u8; 8], right: &[u8; 8]| {
+        Some((u64::from(hex::value_of(*left)?) << 32) | u64::from(hex::value_of(*right)?))
+    };
+    Some([half(a, b)?, half(c, d)?])
 }
 
 macro_rules! ids {

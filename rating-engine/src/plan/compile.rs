@@ -34,6 +34,8 @@ pub(crate) struct Plan<'a> {
     /// Discounts by scope, by their place in the book.
     pub(crate) discounts: ByScope<usize>,
     own_statements: BTreeSet<DomainId>,
+    /// Each known domain with those above it, nearest first.
+    ancestries: BTreeMap<&'a DomainId, Vec<DomainId>>,
     /// Bounds of everything in the book that lie within the period, and the months', by
     /// whom they can concern.
     bounds: ByScope<i64>,
@@ -137,11 +139,18 @@ impl<'a> Plan<'a> {
             by_target,
             discounts,
             own_statements,
+            ancestries: ancestries(inventory),
             bounds: ByScope::default(),
             unknown_scopes,
         };
         plan.bounds = plan.all_bounds();
         Ok(plan)
+    }
+
+    /// A domain and the domains above it, nearest first, as far as they are known.
+    pub(crate) fn ancestry<'s>(&'s self, domain: &'s DomainId) -> &'s [DomainId] {
+        let known = self.ancestries.get(domain);
+        known.map_or(std::slice::from_ref(domain), Vec::as_slice)
     }
 
     /// Every bound of the book's rows within the period, with the months' and the period's
@@ -211,7 +220,7 @@ impl<'a> Plan<'a> {
         let mut domains: Vec<DomainId> = Vec::new();
         for domain in subject.domains() {
             if !domains.contains(domain) {
-                domains.extend(self.inventory.ancestry(domain));
+                domains.extend(self.ancestry(domain).iter().cloned());
             }
         }
         let project = match &subject.stream.key.holder {
@@ -305,4 +314,11 @@ impl<'a> Plan<'a> {
                 .iter()
                 .any(|price| price.selector.tags.iter().any(|tag| tag.key == key))
     }
+}
+
+fn ancestries(inventory: &Inventory) -> BTreeMap<&DomainId, Vec<DomainId>> {
+    let domains = inventory.domains.keys();
+    domains
+        .map(|domain| (domain, inventory.ancestry(domain)))
+        .collect()
 }

@@ -79,11 +79,11 @@ impl<'a> Plan<'a> {
         over: Option<&'s Override>,
         instead: Option<&'a Package>,
     ) -> Option<Decision> {
-        let domain = subject.domain_at(instant).clone();
-        let ancestry = self.inventory.ancestry(&domain);
+        let domain = subject.domain_at(instant);
+        let ancestry = self.ancestry(domain);
         let vm = subject.vm_at(instant);
         let position = Position {
-            ancestry: &ancestry,
+            ancestry,
             project: match &subject.stream.key.holder {
                 cloudstack_usage::Holder::Project(id) => Some(id),
                 _ => None,
@@ -106,9 +106,9 @@ impl<'a> Plan<'a> {
             vm_tags,
             instead: None,
             decision: Decision {
-                account: self.account_of(&ancestry).unwrap_or_else(|| domain.clone()),
+                account: self.account_of(ancestry).unwrap_or_else(|| domain.clone()),
                 vm: vm.cloned(),
-                ..Decision::nothing(domain)
+                ..Decision::nothing(domain.clone())
             },
         };
         if let Some(package) = instead {
@@ -295,6 +295,10 @@ impl<'a, 's> Deciding<'_, 'a, 's> {
                 .map(|cell| cell.service.clone())
                 .collect()
         };
+        let is_held = held.iter().any(|held| held.id == package.id);
+        if is_held && held.len() == 1 && self.single_services().is_empty() {
+            return false; // nothing would be another
+        }
         let mut has: BTreeSet<String> = held.iter().flat_map(|held| services(held)).collect();
         has.extend(self.single_services().into_iter().map(str::to_owned));
         let offered = services(package);

@@ -136,9 +136,9 @@ fn true_up_line(
     true_up: &TrueUp,
 ) -> Option<LineItem> {
     let limit = plan.book.limits.get(true_up.limit)?;
-    let ancestry = plan.inventory.ancestry(&true_up.domain);
+    let ancestry = plan.ancestry(&true_up.domain);
     let position = Position {
-        ancestry: &ancestry,
+        ancestry,
         project: match &true_up.holder {
             Holder::Project(id) => Some(id),
             _ => None,
@@ -578,9 +578,9 @@ impl<'p, 'a> LineBuilder<'_, 'p, 'a> {
         let Some(first) = self.parts.first() else {
             return Vec::new();
         };
-        let ancestry = self.plan.inventory.ancestry(self.key.domain);
+        let ancestry = self.plan.ancestry(self.key.domain);
         let position = Position {
-            ancestry: &ancestry,
+            ancestry,
             project: match self.key.holder {
                 Holder::Project(id) => Some(id),
                 _ => None,

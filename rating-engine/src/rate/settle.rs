@@ -123,9 +123,9 @@ fn take_deposits(
     statement: &mut Statement,
     mut payable: BigInt,
 ) -> BigInt {
-    let ancestry = plan.inventory.ancestry(&statement.account);
+    let ancestry = plan.ancestry(&statement.account);
     let position = Position {
-        ancestry: &ancestry,
+        ancestry,
         project: None,
         vm: None,
         volume: None,
@@ -283,9 +283,9 @@ impl Open {
 }
 
 fn holds(plan: &Plan<'_>, scope: &CompiledScope, line: &LineItem) -> bool {
-    let ancestry = plan.inventory.ancestry(&line.domain);
+    let ancestry = plan.ancestry(&line.domain);
     let position = Position {
-        ancestry: &ancestry,
+        ancestry,
         project: match &line.holder {
             Holder::Project(id) => Some(id),
             _ => None,

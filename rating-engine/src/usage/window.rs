@@ -6,7 +6,8 @@ use cloudstack_usage::UsageType;
 
 use super::joined::Joined;
 use super::placement::share_of;
-use super::stream::{Entry, Run, Stream};
+use super::run::{Entry, Run};
+use super::stream::Stream;
 use crate::book::terms::FindingPolicies;
 use crate::finding::Policy;
 
