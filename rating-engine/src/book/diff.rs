@@ -17,8 +17,8 @@ use super::when::When;
 use crate::currency::Currency;
 use crate::error::RatingError;
 use crate::meter::Meter;
+use crate::plan::price_text;
 use crate::plan::{CompiledScope, compile_scope};
-use crate::rate::price_text;
 
 /// What kind of row a difference is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]

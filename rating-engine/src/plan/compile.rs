@@ -1,10 +1,12 @@
 //! Compiling a book and an inventory into a plan.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
 
 use chrono::{DateTime, Utc};
 use cloudstack_usage::{DomainId, Holder, Inventory, Period};
 
+use super::price_words::PriceWords;
 use super::scope::{self, ByScope, CompiledScope, Position};
 use super::subject::Subject;
 use crate::book::model::{MonthProfile, Per, Price, PriceBook, Scope, Target};
@@ -31,6 +33,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) credit_scopes: Vec<CompiledScope>,
     tax_scopes: Vec<CompiledScope>,
     by_target: BTreeMap<&'a Target, TargetPrices>,
+    /// What is said of each price, once it is needed.
+    price_words: Vec<OnceLock<PriceWords>>,
     /// Discounts by scope, by their place in the book.
     pub(crate) discounts: ByScope<usize>,
     own_statements: BTreeSet<DomainId>,
@@ -137,6 +141,7 @@ impl<'a> Plan<'a> {
             credit_scopes,
             tax_scopes,
             by_target,
+            price_words: book.prices.iter().map(|_| OnceLock::new()).collect(),
             discounts,
             own_statements,
             ancestries: ancestries(inventory),
@@ -184,6 +189,15 @@ impl<'a> Plan<'a> {
             }
         }
         bounds
+    }
+
+    /// What lines and explanations say of the price at this place in the book.
+    pub(crate) fn price_words(&self, index: usize) -> &PriceWords {
+        static NOTHING: PriceWords = PriceWords::nothing();
+        let words = self.price_words.get(index).zip(self.book.prices.get(index));
+        words.map_or(&NOTHING, |(words, price)| {
+            words.get_or_init(|| PriceWords::of(price, self.book.currency))
+        })
     }
 
     /// The prices of a target, by their place in the book.

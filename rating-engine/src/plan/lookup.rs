@@ -51,9 +51,9 @@ impl<'a> Plan<'a> {
                 price: price.id.clone(),
                 chosen: Some(index) == chosen,
                 reason: if Some(index) == chosen {
-                    Self::why_chosen(price)
+                    self.price_words(index).chosen.clone()
                 } else {
-                    self.why_not(price, basis, subject, instant)
+                    self.why_not(index, price, basis, subject, instant)
                 },
             })
             .collect();
@@ -62,21 +62,9 @@ impl<'a> Plan<'a> {
         choices
     }
 
-    fn why_chosen(price: &Price) -> String {
-        let selector = if price.selector.rank() == 0 {
-            "any resource"
-        } else {
-            "its selector fits"
-        };
-        format!(
-            "valid {}, for {}, {selector}",
-            price.validity,
-            price.scope.describe()
-        )
-    }
-
     fn why_not(
         &self,
+        index: usize,
         price: &Price,
         basis: Option<Basis>,
         subject: &Subject<'_>,
@@ -85,7 +73,7 @@ impl<'a> Plan<'a> {
         if !self.basis_fits(price, basis) {
             "for the other of running and allocated time".to_owned()
         } else if !price.validity.contains(instant) {
-            format!("not valid then, but {}", price.validity)
+            self.price_words(index).not_valid.clone()
         } else if !self.selects(&price.selector, subject, instant) {
             "its selector does not fit the resource".to_owned()
         } else {

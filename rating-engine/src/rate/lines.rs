@@ -4,21 +4,19 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use cloudstack_usage::{DomainId, Holder, Inventory, Moment, Period, ResourceId, Tag, VmId};
-use rust_decimal::Decimal;
 
+use super::key_text::KeyText;
 use super::limits::TrueUp;
 use super::names;
 use super::parts::{Part, Rule, Timeline, instant, resource_kind};
 use super::settle::{Balances, fixed_amount, settle};
 use crate::allocate::allocate_grouped;
-use crate::book::model::{DiscountAmount, Per, Price, PriceKind, Target};
-use crate::currency::Currency;
+use crate::book::model::{DiscountAmount, Per, Price, Target};
 use crate::exact::Exact;
 use crate::money::Money;
 use crate::plan::{Charge, Decision, Plan, Position, basis_of};
 use crate::rounding::RoundingPoint;
 use crate::statement::{Bound, Explanation, Item, LineItem, Reduction, Segment, Statement};
-use crate::unit::Measure;
 
 /// What makes a line: all charges of one key are added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -265,8 +263,8 @@ fn statement(
     let nets: Vec<Exact> = lines.iter().map(|line| line.net.clone()).collect();
     let minors = match plan.book.rounding_point {
         RoundingPoint::Total => {
-            let groups: Vec<[String; LEVELS]> = lines.iter().map(levels).collect();
-            let groups: Vec<&[String]> = groups.iter().map(<[String; LEVELS]>::as_slice).collect();
+            let groups: Vec<[Level<'_>; LEVELS]> = lines.iter().map(levels).collect();
+            let groups: Vec<&[Level<'_>]> = groups.iter().map(<[_; LEVELS]>::as_slice).collect();
             allocate_grouped(&exact.round(places, mode), &nets, &groups, places)
         }
         RoundingPoint::LineFirst => nets.iter().map(|net| net.round(places, mode)).collect(),
@@ -296,13 +294,22 @@ fn statement(
 /// How many groups a line lies in.
 const LEVELS: usize = 4;
 
+/// What the lines of a group have in common.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Level<'l> {
+    Domain(&'l DomainId),
+    Holder(&'l Holder),
+    CostCentre(Option<&'l str>),
+    Vm(Option<&'l VmId>),
+}
+
 /// The groups that a line lies in, from the outermost: what people add up on a statement.
-fn levels(line: &LineItem) -> [String; LEVELS] {
+fn levels(line: &LineItem) -> [Level<'_>; LEVELS] {
     [
-        line.domain.to_string(),
-        format!("{:?}", line.holder),
-        format!("{:?}", line.cost_centre),
-        format!("{:?}", line.vm),
+        Level::Domain(&line.domain),
+        Level::Holder(&line.holder),
+        Level::CostCentre(line.cost_centre.as_deref()),
+        Level::Vm(line.vm.as_ref()),
     ]
 }
 
@@ -403,8 +410,10 @@ impl<'p, 'a> LineBuilder<'_, 'p, 'a> {
             label: self.label(price),
             item,
             price: price.map(|price| price.id.clone()).unwrap_or_default(),
-            price_text: price
-                .map(|price| price_text(price, self.plan.book.currency))
+            price_text: self
+                .key
+                .price
+                .map(|price| self.plan.price_words(price).shown.clone())
                 .unwrap_or_default(),
             exemption: self.key.exemption.map(str::to_owned),
             tax: self.tax_id(),
@@ -464,37 +473,37 @@ impl<'p, 'a> LineBuilder<'_, 'p, 'a> {
         })
     }
 
-    /// The key as text: its fields by name, separated so that no value can be mistaken.
+    /// The key as text.
     fn text_key(&self) -> String {
         let key = self.key;
-        let holder = match key.holder {
-            Holder::Account(id) => format!("account {id}"),
-            Holder::Project(id) => format!("project {id}"),
-            Holder::Unknown => "nobody".to_owned(),
-        };
-        let price = key.price.and_then(|index| self.plan.book.prices.get(index));
+        let mut text = KeyText::default();
+        text.field(key.account);
+        text.field(key.domain);
+        match key.holder {
+            Holder::Account(id) => text.field(format_args!("account {id}")),
+            Holder::Project(id) => text.field(format_args!("project {id}")),
+            Holder::Unknown => text.field("nobody"),
+        }
+        match key.vm {
+            Some(vm) => text.field(vm),
+            None => text.field(""),
+        }
+        text.field(key.resource);
+        text.field(key.cost_centre.unwrap_or_default());
         let item = self.item();
-        let fields = [
-            key.account.to_string(),
-            key.domain.to_string(),
-            holder,
-            key.vm.map(ToString::to_string).unwrap_or_default(),
-            key.resource.to_string(),
-            key.cost_centre.unwrap_or_default().to_owned(),
-            format!("{} {}", item.kind(), item.name()),
-            price.map(|price| price.id.clone()).unwrap_or_default(),
-            key.exemption.unwrap_or_default().to_owned(),
-            self.discount_ids()
-                .iter()
-                .map(|id| id.replace('\\', "\\\\").replace(',', "\\,"))
-                .collect::<Vec<_>>()
-                .join(","),
-        ];
-        let tax = self.tax_id();
-        let fields = fields.into_iter().chain(tax);
-        let plain = |field: String| field.replace('\\', "\\\\").replace('|', "\\|");
-        let fields: Vec<String> = fields.map(plain).collect();
-        fields.join("|")
+        text.field(format_args!("{} {}", item.kind(), item.name()));
+        let price = key.price.and_then(|index| self.plan.book.prices.get(index));
+        text.field(price.map_or("", |price| &price.id));
+        text.field(key.exemption.unwrap_or_default());
+        let discounts = self.discount_ids();
+        let discounts = discounts
+            .iter()
+            .map(|id| id.replace('\\', "\\\\").replace(',', "\\,"));
+        text.field(discounts.collect::<Vec<_>>().join(","));
+        if let Some(tax) = self.tax_id() {
+            text.field(tax);
+        }
+        text.into_string()
     }
 
     fn tax_id(&self) -> Option<String> {
@@ -705,65 +714,4 @@ fn quantity_unit(price: &Price) -> String {
         Per::Once => format!("{} once", price.unit.name()),
         per => format!("{}-{}", price.unit.name(), per.name()),
     }
-}
-
-/// A price in words: `7.50 EUR per vCPU and month`, `3.00 EUR per month`.
-pub(crate) fn price_text(price: &Price, currency: Currency) -> String {
-    let unit = match (price.unit.measure(), price.per) {
-        (_, Per::Unit) => format!("per {}", price.unit.name()),
-        (Measure::Each, Per::Once) => "once".to_owned(),
-        (_, Per::Once) => format!("per {}, once", price.unit.name()),
-        (Measure::Each, per) => format!("per {}", per.name()),
-        (_, per) => format!("per {} and {}", price.unit.name(), per.name()),
-    };
-    let money = |amount: Decimal| with_minor_digits(amount, currency);
-    let amount = match &price.kind {
-        PriceKind::PerUnit(amount) => format!("{} {currency} {unit}", money(*amount)),
-        PriceKind::Flat(amount) if price.per == Per::Unit => {
-            format!(
-                "{} {currency} a month, whatever the quantity",
-                money(*amount)
-            )
-        }
-        PriceKind::Flat(amount) => {
-            let per = match price.per {
-                Per::Once => "once".to_owned(),
-                per => format!("per {}", per.name()),
-            };
-            format!("{} {currency} {per}, whatever the size", money(*amount))
-        }
-        PriceKind::Block { size, amount } => {
-            format!("{} {currency} per started {size} {unit}", money(*amount))
-        }
-        PriceKind::Graduated(tiers) | PriceKind::Volume(tiers) => {
-            let steps: Vec<String> = tiers
-                .iter()
-                .map(|tier| {
-                    let bound = tier
-                        .up_to
-                        .map_or_else(|| "beyond".to_owned(), |bound| format!("up to {bound}"));
-                    format!("{bound} {}", money(tier.amount))
-                })
-                .collect();
-            let kind = if matches!(price.kind, PriceKind::Volume(_)) {
-                "volume"
-            } else {
-                "graduated"
-            };
-            format!("{kind} {} {currency} {unit}", steps.join(", "))
-        }
-    };
-    match price.free {
-        Some(free) => format!("{amount}, {free} free a month"),
-        None => amount,
-    }
-}
-
-/// An amount with at least the currency's minor digits, and all of its own.
-fn with_minor_digits(amount: Decimal, currency: Currency) -> String {
-    let mut shown = amount.normalize();
-    if shown.scale() < currency.minor_digits() {
-        shown.rescale(currency.minor_digits());
-    }
-    shown.to_string()
 }

@@ -5,6 +5,7 @@ mod advice;
 mod coverage;
 mod digest;
 mod discount;
+mod key_text;
 mod limits;
 mod lines;
 mod names;
@@ -18,5 +19,4 @@ mod stages;
 mod uncertainty;
 
 pub(crate) use coverage::hours;
-pub(crate) use lines::price_text;
 pub use rating::Rating;

@@ -59,12 +59,12 @@ impl Streams {
             let before = std::mem::replace(&mut latest.run, Run::of(entry));
             stream.runs.extend(before.filled());
         }
-        let (start, shows) = latest.shown;
+        let (start, known) = latest.shown;
         if entry.start < start {
             return;
         }
         let shown = shown_hash(record);
-        if shown == shows || stream.shown.update(record, start) {
+        if shown == known || stream.shown.update(record, start) {
             latest.shown = (entry.start, shown);
         }
     }
