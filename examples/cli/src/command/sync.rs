@@ -10,6 +10,7 @@ use cloudstack_usage::{BlockingClient, ClientOptions, Credentials, HttpMethod};
 use cloudstack_usage_store::{SqliteStore, SyncOptions, SyncProgress, SyncReport, sync};
 
 use crate::configuration::{Connection, ConnectionArgs, Method};
+use crate::daemon::DaemonArgs;
 use crate::dates::{Date, instant};
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -33,6 +34,8 @@ pub(crate) struct SyncArgs {
     from: Option<Date>,
     #[command(flatten)]
     fetching: FetchArgs,
+    #[command(flatten)]
+    daemon: DaemonArgs,
 }
 
 /// How to fetch.
@@ -63,6 +66,21 @@ impl Default for FetchArgs {
 impl SyncArgs {
     pub(crate) fn run(&self, json: bool) -> Result<Exit, Failure> {
         let connection = self.connection.resolve()?;
+        let cloud = self.database.cloud.as_str();
+        if self.daemon.daemon {
+            return self.daemon.run(cloud, || self.sync(&connection));
+        }
+        let report = self.daemon.once(cloud, || self.sync(&connection))?;
+        if json {
+            output::to_stdout(output::json_text(&report)?.as_bytes())?;
+        } else {
+            output::to_stdout(described(&report).as_bytes())?;
+        }
+        Ok(exit(&report))
+    }
+
+    /// Syncs once.
+    fn sync(&self, connection: &Connection) -> Result<SyncReport, Failure> {
         let mut options = SyncOptions::new(self.as_of.unwrap_or_else(Utc::now))
             .cloud(self.database.cloud.as_str());
         options.margin = TimeDelta::hours(i64::from(self.fetching.longest_window));
@@ -73,18 +91,12 @@ impl SyncArgs {
             };
             options = options.first_from(from).since(from);
         }
-        let report = run_sync(
-            &connection,
+        run_sync(
+            connection,
             &self.fetching,
             &self.database.database,
             &options,
-        )?;
-        if json {
-            output::to_stdout(output::json_text(&report)?.as_bytes())?;
-        } else {
-            output::to_stdout(described(&report).as_bytes())?;
-        }
-        Ok(exit(&report))
+        )
     }
 }
 
@@ -119,7 +131,10 @@ pub(crate) fn run_sync(
     Ok(report)
 }
 
-fn client(connection: &Connection, fetching: &FetchArgs) -> Result<BlockingClient, Failure> {
+pub(crate) fn client(
+    connection: &Connection,
+    fetching: &FetchArgs,
+) -> Result<BlockingClient, Failure> {
     let credentials = Credentials::new(connection.key.expose(), connection.secret.expose());
     let options = ClientOptions {
         method: match connection.method {

@@ -9,6 +9,7 @@ mod bad_input;
 mod bills;
 mod crashes;
 mod demo;
+mod operation;
 mod shadow;
 mod support;
 mod syncs;
