@@ -197,6 +197,7 @@ table! {
         i02 => tiers::repricing_by_volume;
         h12 => corrections::a_late_correction;
         i04 => corrections::blocks_billed_once;
+        i06 => corrections::readings_that_fall;
         i13 => corrections::a_price_that_begins_in_the_past;
         i07 => hygiene::a_batch_loaded_twice;
         i08 => hygiene::rating_again_changes_nothing;
@@ -246,7 +247,6 @@ table! {
         e09 "needs prices that multiply above thresholds";
         e13 "needs prices computed from prices";
         h09 "belongs to the FOCUS export";
-        i06 "needs corrections";
         j08 "needs a customer's own time zone";
     }
 }
