@@ -97,6 +97,7 @@ fn line(line: &LineItem) -> Value {
         "price_text": line.price_text,
         "exemption": line.exemption,
         "tax": line.tax,
+        "factors": line.factors,
         "discounts": line.discounts,
         "used_seconds": seconds(line.used_millis),
         "quantity": { "amount": decimal(&line.quantity), "exact": line.quantity, "unit": line.unit },

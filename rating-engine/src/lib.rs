@@ -26,11 +26,13 @@ mod unit;
 mod usage;
 
 pub use allocate::allocate;
+pub use book::factor::Factor;
 pub use book::model::{
     Accumulation, Basis, Discount, DiscountAmount, Exemption, Inheritance, MonthProfile, Package,
-    PackageService, Per, Price, PriceKind, Scope, Selector, Service, Stacking, TagMatch,
-    TagMoments, Target, Tier, Trust,
+    PackageService, Per, Price, PriceKind, Scope, Service, Stacking, TagMatch, TagMoments, Target,
+    Tier, Trust,
 };
+pub use book::selector::{AtLeast, Selector};
 pub use book::terms::{Credit, FindingPolicies, Limit, LimitKind, Spent, Tax};
 pub use book::{
     BookChange, BookDiff, BookError, BookErrors, BookFormat, ChangeNote, DiffEntry, DiffKind, Edit,
@@ -51,7 +53,7 @@ pub use rate::Rating;
 pub use rounding::{RoundingMode, RoundingPoint};
 pub use simulate::{Effect, PartEffect, Simulation, StatementEffect, simulate};
 pub use statement::{
-    Bill, BookVersion, Bound, Counts, CreditUse, Explanation, Item, LineItem, Placement,
-    PriceChoice, Reduction, Segment, Statement, TaxLine,
+    AppliedFactor, Bill, BookVersion, Bound, Counts, CreditUse, Explanation, Item, LineItem,
+    Placement, PriceChoice, Reduction, Segment, Statement, TaxLine,
 };
 pub use unit::{Measure, PriceUnit};

@@ -17,6 +17,10 @@ mod customers;
 mod discounts;
 #[path = "cases/domain.rs"]
 mod domain;
+#[path = "cases/factors.rs"]
+mod factors;
+#[path = "builders/hashmap.rs"]
+mod hashmap;
 #[path = "cases/hygiene.rs"]
 mod hygiene;
 #[path = "cases/monthly.rs"]
@@ -167,6 +171,10 @@ table! {
         d35 => proration::several_changes_at_once;
         d37 => proration::units_from_the_fifth;
         d42 => proration::one_day_rounded_once;
+        e02 => factors::a_factor_on_an_image_of_one_flavour;
+        e03 => factors::the_highest_size_reached;
+        e07 => factors::two_factors_multiply;
+        e09 => factors::a_projects_own_factor;
         e10 => customers::a_storage_tag_has_its_price;
         e11 => customers::numbers_and_texts_match;
         e14 => customers::a_customers_own_price;
@@ -241,10 +249,6 @@ table! {
     waiting {
         c28 "needs percentage prices";
         c42 "needs prorated tiers with removals";
-        e02 "needs prices that multiply in a group";
-        e03 "needs prices by thresholds of another field";
-        e07 "needs prices that multiply in a group";
-        e09 "needs prices that multiply above thresholds";
         e13 "needs prices computed from prices";
         h09 "belongs to the FOCUS export";
         j08 "needs a customer's own time zone";

@@ -45,6 +45,15 @@ pub enum Edit {
         /// The last day or instant.
         until: When,
     },
+    /// A new `[[factor]]` row.
+    AddFactor(Row),
+    /// A factor ends.
+    EndFactor {
+        /// Its id.
+        id: String,
+        /// The last day or instant.
+        until: When,
+    },
     /// A new `[[service]]` row.
     AddService(Row),
     /// A new `[[package]]` row.
@@ -222,6 +231,8 @@ impl Edit {
             Self::AddOsImage(row) => format!("add OS image {}", id_of(row)),
             Self::AddDiscount(row) => format!("add discount {}", id_of(row)),
             Self::EndDiscount { id, until } => format!("end discount {id} on {until}"),
+            Self::AddFactor(row) => format!("add factor {}", id_of(row)),
+            Self::EndFactor { id, until } => format!("end factor {id} on {until}"),
             Self::AddService(row) => format!("add service {}", id_of(row)),
             Self::AddPackage(row) => format!("add package {}", id_of(row)),
             Self::AddExemption(row) => format!("add exemption {}", id_of(row)),
@@ -262,6 +273,7 @@ impl Editor<'_> {
             Edit::AddPrice(row) => self.document.push("price", row),
             Edit::AddOsImage(row) => self.document.push("os_image", row),
             Edit::AddDiscount(row) => self.document.push("discount", row),
+            Edit::AddFactor(row) => self.document.push("factor", row),
             Edit::AddService(row) => self.document.push("service", row),
             Edit::AddPackage(row) => self.document.push("package", row),
             Edit::AddExemption(row) => {
@@ -275,6 +287,10 @@ impl Editor<'_> {
             Edit::EndDiscount { id, until } => {
                 let (index, _) = self.row("discount", id)?;
                 self.end("discount", index, *until)
+            }
+            Edit::EndFactor { id, until } => {
+                let (index, _) = self.row("factor", id)?;
+                self.end("factor", index, *until)
             }
             Edit::EndExemption { id, until } => {
                 self.write_usual_exemptions()?;

@@ -239,6 +239,11 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// A plain decimal number that is not negative, out of a text.
+    pub(super) fn plain_decimal(text: &str) -> Option<Decimal> {
+        parse_decimal(text).ok()
+    }
+
     /// An optional text or list of texts.
     pub(super) fn texts(&mut self, field: &'static str) -> Vec<String> {
         let Some(node) = self.node(field) else {

@@ -9,15 +9,17 @@ use rust_decimal::Decimal;
 use sha2::{Digest, Sha256};
 
 use super::change;
-use super::conflict::find_conflicts;
+use super::conflict::{find_conflicts, find_factor_conflicts};
 use super::document::{Node, Value, from_json, from_toml};
 use super::errors::BookErrors;
+use super::factor::read_factors;
 use super::fields::{Collector, Fields};
+use super::load_selector::read_selector;
 use super::load_terms::{LEVELS, find_tax_conflicts, read_terms};
 use super::model::{
     Basis, Discount, DiscountAmount, Exemption, Inheritance, MonthProfile, Package, PackageService,
-    Per, Price, PriceBook, PriceKind, Scope, Selector, Service, Stacking, TagMatch, TagMoments,
-    Target, Tier, Trust,
+    Per, Price, PriceBook, PriceKind, Scope, Service, Stacking, TagMatch, TagMoments, Target, Tier,
+    Trust,
 };
 use super::terms::{FindingPolicies, LimitKind};
 use crate::currency::Currency;
@@ -75,6 +77,7 @@ fn load(document: &Node) -> Result<PriceBook, BookErrors> {
     top.finish();
     if let Some(book) = &book {
         find_conflicts(book, &errors);
+        find_factor_conflicts(book, &errors);
         find_tax_conflicts(book, &errors);
     }
     let errors = errors.into_errors();
@@ -136,6 +139,7 @@ fn read_book(top: &mut Fields<'_>, errors: &Collector, digest: String) -> Option
         services: Vec::new(),
         packages: Vec::new(),
         discounts: Vec::new(),
+        factors: Vec::new(),
         changes: change::read(top),
         limits: Vec::new(),
         credits: Vec::new(),
@@ -148,6 +152,7 @@ fn read_book(top: &mut Fields<'_>, errors: &Collector, digest: String) -> Option
     read_prices(top, in_zone, &mut book);
     read_os_images(top, in_zone, &mut book);
     read_discounts(top, in_zone, &mut book);
+    read_factors(top, in_zone, &mut book);
     read_terms(top, in_zone, &mut book);
     check_references(errors, &book);
     book.prices.sort_by(|left, right| left.id.cmp(&right.id));
@@ -700,31 +705,6 @@ fn read_tiers(row: &mut Fields<'_>) -> Option<Vec<Tier>> {
     complete.then_some(tiers)
 }
 
-fn read_selector(row: &mut Fields<'_>) -> Selector {
-    let mut tags = Vec::new();
-    for text in row.texts("resource_tag") {
-        match TagMatch::parse(&text) {
-            Some(tag) => tags.push(tag),
-            None => row.error(
-                "resource_tag",
-                "not_a_tag",
-                format!("{text:?} is no tag such as \"Key=value\""),
-            ),
-        }
-    }
-    Selector {
-        offerings: row.texts("offering"),
-        templates: row.texts("template"),
-        os_types: row.texts("os_type"),
-        os_categories: row.texts("os_category"),
-        names: row.texts("name"),
-        tags,
-        storage_tags: row.texts("storage_tag"),
-        zones: row.texts("in_zone"),
-        hypervisors: row.texts("hypervisor"),
-    }
-}
-
 /// `scope = { domain = "…" }`: just one of domain, project, vm and volume.
 pub(super) fn read_scope(row: &mut Fields<'_>) -> Scope {
     let Some(mut table) = row.table("scope") else {
@@ -872,7 +852,7 @@ fn check_references(errors: &Collector, book: &PriceBook) {
     }
 }
 
-/// The services and packages that discounts, limits and taxes name.
+/// The services and packages that discounts, limits, taxes and factors name.
 fn named_items(book: &PriceBook) -> impl Iterator<Item = (&'static str, &str, &[String])> {
     let discounts = book
         .discounts
@@ -889,7 +869,11 @@ fn named_items(book: &PriceBook) -> impl Iterator<Item = (&'static str, &str, &[
         .taxes
         .iter()
         .map(|row| ("tax", row.id.as_str(), row.items.as_slice()));
-    discounts.chain(limits).chain(taxes)
+    let factors = book
+        .factors
+        .iter()
+        .map(|row| ("factor", row.id.as_str(), row.items.as_slice()));
+    discounts.chain(limits).chain(taxes).chain(factors)
 }
 
 /// SHA-256 over the canonical content of a document: tables by key, rows and lists in

@@ -64,7 +64,7 @@ fn read_policies(top: &mut Fields<'_>) -> FindingPolicies {
     policies
 }
 
-fn read_items(row: &mut Fields<'_>) -> (Vec<Meter>, Vec<String>) {
+pub(super) fn read_items(row: &mut Fields<'_>) -> (Vec<Meter>, Vec<String>) {
     let meters = read_meters(row, "meters");
     let mut items = row.texts("services");
     items.extend(row.texts("packages"));
@@ -72,7 +72,7 @@ fn read_items(row: &mut Fields<'_>) -> (Vec<Meter>, Vec<String>) {
 }
 
 /// An amount that must be there.
-fn required_decimal(row: &mut Fields<'_>, field: &'static str) -> Option<Decimal> {
+pub(super) fn required_decimal(row: &mut Fields<'_>, field: &'static str) -> Option<Decimal> {
     if !row.has(field) {
         row.error(field, "missing", "this field is missing".to_owned());
     }

@@ -7,10 +7,13 @@ mod document;
 mod edit;
 mod editable;
 mod errors;
+pub(crate) mod factor;
 mod fields;
 mod load;
+mod load_selector;
 mod load_terms;
 pub(crate) mod model;
+pub(crate) mod selector;
 pub(crate) mod terms;
 mod when;
 

@@ -6,6 +6,8 @@ use cloudstack_usage::{Period, PeriodError};
 use rust_decimal::Decimal;
 
 use super::change::BookChange;
+use super::factor::Factor;
+use super::selector::Selector;
 use super::terms::{Credit, FindingPolicies, Limit, Tax};
 use crate::calendar;
 use crate::currency::Currency;
@@ -143,52 +145,6 @@ impl Scope {
             Self::Vm(name) => format!("VM {name}"),
             Self::Volume(name) => format!("volume {name}"),
         }
-    }
-}
-
-/// Which resources a price is for; an empty list means any.
-#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Selector {
-    /// Service, disk or network offerings, by name or id.
-    pub offerings: Vec<String>,
-    /// Templates, by name or id.
-    pub templates: Vec<String>,
-    /// Guest OS types, by name or id.
-    pub os_types: Vec<String>,
-    /// Categories of guest OS types, by name or id.
-    pub os_categories: Vec<String>,
-    /// Name patterns of the resource (`*` and `?`).
-    pub names: Vec<String>,
-    /// Tags of the resource, all of which must be there (`key=value`, or `key`).
-    pub tags: Vec<TagMatch>,
-    /// Storage tags of the disk offering.
-    pub storage_tags: Vec<String>,
-    /// Zones, by name or id.
-    pub zones: Vec<String>,
-    /// Hypervisors.
-    pub hypervisors: Vec<String>,
-}
-
-impl Selector {
-    /// How narrow it is: the fields in their order of weight, as bits. Two selectors with
-    /// the same fields are equally narrow.
-    pub fn rank(&self) -> u16 {
-        let fields = [
-            self.hypervisors.is_empty(),
-            self.zones.is_empty(),
-            self.storage_tags.is_empty(),
-            self.tags.is_empty(),
-            self.names.is_empty(),
-            self.os_categories.is_empty(),
-            self.os_types.is_empty(),
-            self.templates.is_empty(),
-            self.offerings.is_empty(),
-        ];
-        fields
-            .iter()
-            .enumerate()
-            .map(|(bit, empty)| u16::from(!empty) << bit)
-            .sum()
     }
 }
 
@@ -491,6 +447,7 @@ pub struct PriceBook {
     pub(crate) services: Vec<Service>,
     pub(crate) packages: Vec<Package>,
     pub(crate) discounts: Vec<Discount>,
+    pub(crate) factors: Vec<Factor>,
     pub(crate) changes: Vec<BookChange>,
     pub(crate) limits: Vec<Limit>,
     pub(crate) credits: Vec<Credit>,
@@ -539,6 +496,11 @@ impl PriceBook {
     /// The discounts, in the order of their ids.
     pub fn discounts(&self) -> &[Discount] {
         &self.discounts
+    }
+
+    /// The factors on prices, in the order of their groups and ids.
+    pub fn factors(&self) -> &[Factor] {
+        &self.factors
     }
 
     /// The minimum and maximum charges, minimum ones first, each in the order of their ids.

@@ -39,6 +39,8 @@ pub(crate) struct Charge {
     /// The price, by its place in the book; an exempt thing may have none.
     pub(crate) price: Option<usize>,
     pub(crate) exemption: Option<String>,
+    /// Factors on the price, by their place in the book.
+    pub(crate) factors: Vec<usize>,
     /// Discounts, by their place in the book: percentages first, each by id.
     pub(crate) discounts: Vec<usize>,
     /// The tax rate, by its place in the book.
@@ -207,6 +209,12 @@ impl<'a, 's> Deciding<'_, 'a, 's> {
             .price_at(target, basis, self.subject, &self.position, self.at)
     }
 
+    /// Whether a size that nobody knows decides on another price than this, or a factor.
+    fn lacks_size(&self, target: &Target, price: Option<usize>) -> bool {
+        self.plan
+            .lacks_size((target, price), self.subject, &self.position, self.at)
+    }
+
     /// Charges a meter at its price, at zero where something covers or exempts it.
     fn charge_meter(&mut self, meter: Meter, basis: Option<Basis>, cover: Option<String>) {
         let target = Target::Meter(meter);
@@ -214,7 +222,14 @@ impl<'a, 's> Deciding<'_, 'a, 's> {
         let exemption = cover.or_else(|| self.exemption(meter));
         // running time is not charged by a book of allocated time, nor the other way round
         let charged = basis.is_none_or(|basis| price.is_some() || basis == self.plan.book.compute);
-        if !charged || (price.is_none() && is_optional(meter)) {
+        if !charged {
+            return;
+        }
+        if price.is_none() && exemption.is_none() && self.lacks_size(&target, None) {
+            self.decision.missing_size.push(meter);
+            return;
+        }
+        if price.is_none() && is_optional(meter) {
             return;
         }
         match (price, exemption) {
@@ -235,7 +250,8 @@ impl<'a, 's> Deciding<'_, 'a, 's> {
             Measure::Bytes if self.counts_bytes() => Some(1),
             Measure::Bytes | Measure::DiskBytes => self.subject.size(),
         };
-        let Some(level) = level else {
+        let unclear = exemption.is_none() && self.lacks_size(&target, price);
+        let Some(level) = level.filter(|_| !unclear) else {
             match target {
                 Target::Meter(meter) => self.decision.missing_size.push(meter),
                 other => self.decision.unpriced.push(other),
@@ -247,11 +263,20 @@ impl<'a, 's> Deciding<'_, 'a, 's> {
         } else {
             self.discounts(&target, price)
         };
+        let factors = if exemption.is_some() {
+            Vec::new()
+        } else {
+            let net = price.and_then(|index| self.plan.book.prices.get(index));
+            let net = net.is_some_and(|price| price.net);
+            self.plan
+                .factors_at((&target, net), self.subject, &self.position, self.at)
+        };
         let tax = self.plan.tax_at(Some(&target), &self.position, self.at);
         self.decision.charges.push(Charge {
             target,
             price,
             exemption,
+            factors,
             discounts,
             tax,
             level,

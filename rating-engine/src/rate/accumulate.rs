@@ -53,6 +53,23 @@ pub(crate) fn accumulate(book: &PriceBook, timelines: &[Timeline<'_, '_>], parts
             })
             .collect();
         apply(parts, &priced);
+        for &(index, _) in &priced {
+            times_factors(timelines, parts.get_mut(index));
+        }
+    }
+}
+
+/// What a part's quantity makes of its price, times the factors on it.
+fn times_factors(timelines: &[Timeline<'_, '_>], part: Option<&mut Part>) {
+    let Some(part) = part else { return };
+    let timeline = timelines.get(part.stream);
+    let charge = timeline.and_then(|timeline| {
+        let interval = timeline.intervals.get(part.interval)?;
+        Some((timeline, interval.decision.charges.get(part.charge)?))
+    });
+    if let Some((timeline, charge)) = charge {
+        part.list = timeline.times(charge, part.list.clone());
+        part.net = part.list.clone();
     }
 }
 

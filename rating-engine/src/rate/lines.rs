@@ -2,6 +2,7 @@
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 
 use cloudstack_usage::{DomainId, Holder, Inventory, Moment, Period, ResourceId, Tag, VmId};
 use rust_decimal::Decimal;
@@ -17,7 +18,9 @@ use crate::exact::Exact;
 use crate::money::Money;
 use crate::plan::{Charge, Decision, Plan, Position, basis_of};
 use crate::rounding::RoundingPoint;
-use crate::statement::{Bound, Explanation, Item, LineItem, Reduction, Segment, Statement};
+use crate::statement::{
+    AppliedFactor, Bound, Explanation, Item, LineItem, Reduction, Segment, Statement,
+};
 use crate::unit::Measure;
 
 /// What makes a line: all charges of one key are added.
@@ -32,6 +35,7 @@ struct Key<'t> {
     target: &'t Target,
     price: Option<usize>,
     exemption: Option<&'t str>,
+    factors: &'t [usize],
     discounts: &'t [usize],
     tax: Option<usize>,
 }
@@ -59,6 +63,7 @@ pub(crate) fn statements(
                 target: &charge.target,
                 price: charge.price,
                 exemption: charge.exemption.as_deref(),
+                factors: &charge.factors,
                 discounts: &charge.discounts,
                 tax: charge.tax,
             };
@@ -190,6 +195,7 @@ fn true_up_line(
         price_text: format!("at least {} {} a month", limit.amount, plan.book.currency),
         exemption: None,
         tax,
+        factors: Vec::new(),
         discounts: Vec::new(),
         used_millis: 0,
         quantity: Exact::from(1),
@@ -404,10 +410,11 @@ impl<'p, 'a> LineBuilder<'_, 'p, 'a> {
             item,
             price: price.map(|price| price.id.clone()).unwrap_or_default(),
             price_text: price
-                .map(|price| price_text(price, self.plan.book.currency))
+                .map(|price| self.price_text(price))
                 .unwrap_or_default(),
             exemption: self.key.exemption.map(str::to_owned),
             tax: self.tax_id(),
+            factors: self.factors(),
             discounts: self.discount_ids(),
             used_millis: self
                 .parts
@@ -491,7 +498,17 @@ impl<'p, 'a> LineBuilder<'_, 'p, 'a> {
                 .join(","),
         ];
         let tax = self.tax_id();
-        let fields = fields.into_iter().chain(tax);
+        // a line with factors names its tax in any case, so that neither is taken for the other
+        let factors = (!key.factors.is_empty()).then(|| {
+            let ids = self.factors().into_iter();
+            let ids = ids.map(|factor| factor.factor.replace('\\', "\\\\").replace(',', "\\,"));
+            [
+                tax.clone().unwrap_or_default(),
+                ids.collect::<Vec<_>>().join(","),
+            ]
+        });
+        let end: Vec<String> = factors.map_or_else(|| tax.into_iter().collect(), Vec::from);
+        let fields = fields.into_iter().chain(end);
         let plain = |field: String| field.replace('\\', "\\\\").replace('|', "\\|");
         let fields: Vec<String> = fields.map(plain).collect();
         fields.join("|")
@@ -500,6 +517,30 @@ impl<'p, 'a> LineBuilder<'_, 'p, 'a> {
     fn tax_id(&self) -> Option<String> {
         let tax = self.plan.book.taxes.get(self.key.tax?)?;
         Some(tax.id.clone())
+    }
+
+    fn factors(&self) -> Vec<AppliedFactor> {
+        let factors = self
+            .key
+            .factors
+            .iter()
+            .filter_map(|&index| self.plan.book.factors.get(index));
+        factors
+            .map(|factor| AppliedFactor {
+                factor: factor.id.clone(),
+                label: factor.label.clone().unwrap_or_else(|| factor.id.clone()),
+                by: factor.factor,
+            })
+            .collect()
+    }
+
+    /// The price in words, with the factors on it: `1.34 EUR per hour, × 1.10 (GPU image)`.
+    fn price_text(&self, price: &Price) -> String {
+        let mut text = price_text(price, self.plan.book.currency);
+        for factor in self.factors() {
+            let _ = write!(text, ", × {} ({})", factor.by, factor.label);
+        }
+        text
     }
 
     fn discount_ids(&self) -> Vec<String> {

@@ -321,10 +321,20 @@ impl<'p, 'a> Timeline<'p, 'a> {
         };
         let quantity = quantity.unwrap_or_else(Exact::zero);
         let list = match (price.amount_per_unit(), &charge.exemption) {
-            (Some(amount), None) => quantity.clone() * Exact::from_decimal(amount),
+            (Some(amount), None) => {
+                self.times(charge, quantity.clone() * Exact::from_decimal(amount))
+            }
             _ => Exact::zero(),
         };
         (quantity, list)
+    }
+
+    /// An amount times the factors of its charge.
+    pub(crate) fn times(&self, charge: &Charge, amount: Exact) -> Exact {
+        if charge.factors.is_empty() {
+            return amount;
+        }
+        amount * self.plan.factor(&charge.factors)
     }
 
     /// The exact net amount of placed use at prices per unit and percent discounts, as a
@@ -463,7 +473,7 @@ impl<'p, 'a> Timeline<'p, 'a> {
         }
         let (quantity, list) = self.amounts(charge, used);
         let list = match super::accumulate::unit_price(&price.kind) {
-            Some(amount) if price.accumulates() => quantity * amount,
+            Some(amount) if price.accumulates() => self.times(charge, quantity * amount),
             _ => list,
         };
         super::discount::after_percent(self.plan.book, &list, &charge.discounts)

@@ -364,6 +364,7 @@ fn line(
         price_text: format!("prepaid: {} there, {} left", used.available, used.left),
         exemption: None,
         tax: None,
+        factors: Vec::new(),
         discounts: Vec::new(),
         used_millis: 0,
         quantity: Exact::from(1),

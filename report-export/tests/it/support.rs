@@ -38,6 +38,7 @@ pub(crate) fn line(key: &str, net: Exact, currency: Currency) -> LineItem {
         price_text: "10.00 per vCPU and month".to_owned(),
         exemption: None,
         tax: None,
+        factors: Vec::new(),
         discounts: Vec::new(),
         used_millis: 3_600_000,
         quantity: exact(1, 8),
