@@ -28,9 +28,9 @@ mod usage;
 pub use allocate::allocate;
 pub use book::factor::Factor;
 pub use book::model::{
-    Accumulation, Basis, Discount, DiscountAmount, Exemption, Inheritance, MonthProfile, Package,
-    PackageService, Per, Price, PriceKind, Scope, Service, Stacking, TagMatch, TagMoments, Target,
-    Tier, Trust,
+    Accumulation, Basis, CountOver, Discount, DiscountAmount, Exemption, Inheritance, MonthProfile,
+    Package, PackageService, Per, Percentage, Price, PriceKind, Scope, Service, Stacking, TagMatch,
+    TagMoments, Target, Tier, Trust,
 };
 pub use book::selector::{AtLeast, Selector};
 pub use book::terms::{Credit, FindingPolicies, Limit, LimitKind, Spent, Tax};

@@ -23,8 +23,12 @@ mod factors;
 mod hashmap;
 #[path = "cases/hygiene.rs"]
 mod hygiene;
+#[path = "cases/moments.rs"]
+mod moments;
 #[path = "cases/monthly.rs"]
 mod monthly;
+#[path = "cases/percentages.rs"]
+mod percentages;
 #[path = "cases/proration.rs"]
 mod proration;
 #[path = "cases/rounding.rs"]
@@ -151,12 +155,14 @@ table! {
         c25 => tiers::packages_after_free_units;
         c26 => tiers::a_free_hundred;
         c27 => tiers::packages_of_twenty;
+        c28 => percentages::a_percentage_with_free_units_and_events;
         c30 => tiers::tiers_add_up_over_the_period;
         c32 => tiers::proportional_or_in_blocks;
         c33 => tiers::stair_steps;
         c34 => tiers::three_graduated_tiers;
         c35 => tiers::a_volume_table;
         c37 => tiers::a_plain_unit_price;
+        c42 => moments::the_upper_tier_is_left_first;
         d08 => proration::two_parts_of_thirty_days;
         d20 => proration::never_more_than_the_price;
         d21 => proration::change_on_the_fifteenth;
@@ -247,8 +253,6 @@ table! {
     }
     in_rules { b14 b17 c38 c41 d01 d02 d09 d10 d11 d14 d15 d16 d31 d36 d38 d39 d40 f01 f13 f14 f15 f18 h01 h03 h05 x28 }
     waiting {
-        c28 "needs percentage prices";
-        c42 "needs prorated tiers with removals";
         e13 "needs prices computed from prices";
         h09 "belongs to the FOCUS export";
         j08 "needs a customer's own time zone";

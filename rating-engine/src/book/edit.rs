@@ -262,6 +262,9 @@ const PRICE_SECTIONS: &[&str] = &["price", "os_image", "service", "package"];
 /// Fields of a service's or package's row that do not belong to its price.
 const NOT_OF_PRICE: &[&str] = &["tag", "services", "service_periods", "covers"];
 
+/// Fields of a price that is a percentage of other charges.
+const OF_PERCENTAGES: &[&str] = &["percent", "percent_of", "fee", "free_fees"];
+
 struct Editor<'a> {
     document: Editable,
     book: &'a PriceBook,
@@ -389,10 +392,16 @@ impl Editor<'_> {
         new.insert("from".to_owned(), from.to_string().into());
         // an amount takes the place of tiers and the other way round
         if with.contains_key("amount") {
-            new.retain(|field, _| !matches!(field.as_str(), "tiers" | "tier_mode"));
+            new.retain(|field, _| {
+                !matches!(field.as_str(), "tiers" | "tier_mode")
+                    && !OF_PERCENTAGES.contains(&field.as_str())
+            });
         }
         if with.contains_key("tiers") {
-            new.retain(|field, _| !matches!(field.as_str(), "amount" | "block"));
+            new.retain(|field, _| {
+                !matches!(field.as_str(), "amount" | "block")
+                    && !OF_PERCENTAGES.contains(&field.as_str())
+            });
         }
         new.extend(with.clone());
         new.retain(|_, value| !value.is_null());

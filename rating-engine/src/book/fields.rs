@@ -122,6 +122,11 @@ impl<'a> Fields<'a> {
         self.entries.contains_key(field)
     }
 
+    /// Whether a field is there that does not belong here; it is not an unknown one then.
+    pub(super) fn refuse(&mut self, field: &'static str) -> bool {
+        self.node(field).is_some()
+    }
+
     fn node(&mut self, field: &'static str) -> Option<&'a Node> {
         self.known.push(field);
         self.entries.get(field).copied()

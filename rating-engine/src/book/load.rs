@@ -14,6 +14,7 @@ use super::document::{Node, Value, from_json, from_toml};
 use super::errors::BookErrors;
 use super::factor::read_factors;
 use super::fields::{Collector, Fields};
+use super::load_kind::{check_moments, read_count_over, read_no_time, read_percentage};
 use super::load_selector::read_selector;
 use super::load_terms::{LEVELS, find_tax_conflicts, read_terms};
 use super::model::{
@@ -78,6 +79,7 @@ fn load(document: &Node) -> Result<PriceBook, BookErrors> {
     if let Some(book) = &book {
         find_conflicts(book, &errors);
         find_factor_conflicts(book, &errors);
+        check_moments(book, &errors);
         find_tax_conflicts(book, &errors);
     }
     let errors = errors.into_errors();
@@ -343,7 +345,7 @@ fn read_services(top: &mut Fields<'_>, zone: Tz, book: &mut PriceBook) {
             value: Some(name.clone()),
         });
         let label = row.text("label");
-        if row.has("amount") || row.has("tiers") {
+        if row.has("amount") || row.has("tiers") || row.has("percent") {
             let target = Target::Service(name);
             let price = read_price(&mut row, zone, id.as_deref(), target, label.clone());
             book.prices.extend(price);
@@ -490,12 +492,18 @@ fn read_price(
     if let Some(id) = id {
         row.remember("price", id);
     }
-    let per = read_per(row, &target);
+    let percentage = read_percentage(row, &target);
+    let (per, kind) = if row.has("percent") {
+        read_no_time(row);
+        (Some(Per::Unit), percentage.map(PriceKind::Percent))
+    } else {
+        (read_per(row, &target), read_kind(row))
+    };
     let unit = read_unit(row, &target);
-    let kind = read_kind(row);
     let free = row.decimal("free");
     let proration = row.choice("proration", PRORATIONS);
     let accumulate = row.choice("accumulate", LEVELS).unwrap_or_default();
+    let count_over = read_count_over(row, per, kind.as_ref());
     let selector = read_selector(row);
     let scope = read_scope(row);
     let basis = row.choice("basis", BASES);
@@ -526,6 +534,7 @@ fn read_price(
         unit: unit?,
         free: free.filter(|free| !free.is_zero()),
         accumulate,
+        count_over,
         proration,
         selector,
         scope,
@@ -852,7 +861,7 @@ fn check_references(errors: &Collector, book: &PriceBook) {
     }
 }
 
-/// The services and packages that discounts, limits, taxes and factors name.
+/// The services and packages that discounts, limits, taxes, factors and percentages name.
 fn named_items(book: &PriceBook) -> impl Iterator<Item = (&'static str, &str, &[String])> {
     let discounts = book
         .discounts
@@ -873,7 +882,17 @@ fn named_items(book: &PriceBook) -> impl Iterator<Item = (&'static str, &str, &[
         .factors
         .iter()
         .map(|row| ("factor", row.id.as_str(), row.items.as_slice()));
-    discounts.chain(limits).chain(taxes).chain(factors)
+    let percentages = book.prices.iter().filter_map(|row| match &row.kind {
+        PriceKind::Percent(percentage) => {
+            Some(("price", row.id.as_str(), percentage.items.as_slice()))
+        }
+        _ => None,
+    });
+    discounts
+        .chain(limits)
+        .chain(taxes)
+        .chain(factors)
+        .chain(percentages)
 }
 
 /// SHA-256 over the canonical content of a document: tables by key, rows and lists in

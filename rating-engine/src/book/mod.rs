@@ -10,6 +10,7 @@ mod errors;
 pub(crate) mod factor;
 mod fields;
 mod load;
+mod load_kind;
 mod load_selector;
 mod load_terms;
 pub(crate) mod model;

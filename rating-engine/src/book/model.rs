@@ -250,6 +250,35 @@ pub enum PriceKind {
     /// So much, whatever the quantity: for the time of each resource, or once a month for
     /// what is counted.
     Flat(Decimal),
+    /// So much percent of what other things of the same resource cost.
+    Percent(Percentage),
+}
+
+/// A price that follows the value of other charges, such as the fee for managing a VM.
+///
+/// Its quantity is money: what the charges come to before discounts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Percentage {
+    /// Percent of them.
+    pub percent: Decimal,
+    /// The meters whose charges count; none means all, where `items` is empty too.
+    pub meters: Vec<Meter>,
+    /// The services and packages whose charges count.
+    pub items: Vec<String>,
+    /// An amount on top, for each VM (or other resource) once a month.
+    pub fee: Decimal,
+    /// How many of them pay no fee.
+    pub free_fees: u32,
+}
+
+/// At what time the units are counted that tiers, blocks and free units go by.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum CountOver {
+    /// All units of the month together.
+    #[default]
+    Month,
+    /// At each moment those that are there: what is taken away leaves the upper tier.
+    Moment,
 }
 
 /// Over what tiers, blocks and free units accumulate within the month.
@@ -285,6 +314,8 @@ pub struct Price {
     pub free: Option<Decimal>,
     /// Over what tiers and free units accumulate.
     pub accumulate: Accumulation,
+    /// Whether they go by the units of the month or of the moment.
+    pub count_over: CountOver,
     /// What counts as used time, where it is not the book's.
     pub proration: Option<Proration>,
     /// Which resources.

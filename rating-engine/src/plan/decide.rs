@@ -10,7 +10,8 @@ use super::lookup::{basis_of, is_optional};
 use super::scope::Position;
 use super::subject::{InForce, Override, Subject};
 use crate::book::model::{
-    Basis, DiscountAmount, Inheritance, Package, Stacking, TagMatch, Target, Trust, values,
+    Basis, DiscountAmount, Inheritance, Package, Percentage, PriceKind, Stacking, TagMatch, Target,
+    Trust, values,
 };
 use crate::book::terms::names;
 use crate::meter::Meter;
@@ -47,6 +48,8 @@ pub(crate) struct Charge {
     pub(crate) tax: Option<usize>,
     /// vCPUs, MiB, bytes or 1.
     pub(crate) level: i128,
+    /// Where the price is a percentage: the charge of this decision that it is of.
+    pub(crate) of: Option<usize>,
 }
 
 impl<'a> Plan<'a> {
@@ -280,6 +283,7 @@ impl<'a, 's> Deciding<'_, 'a, 's> {
             discounts,
             tax,
             level,
+            of: None,
         });
     }
 
@@ -422,7 +426,10 @@ impl<'a, 's> Deciding<'_, 'a, 's> {
             }
         }
         let single = self.single_services();
-        for service in sold.union(&single).copied().collect::<Vec<_>>() {
+        let mut services: Vec<&str> = sold.union(&single).copied().collect();
+        // what costs a percentage of other services comes after them
+        services.sort_by_key(|service| self.percentage_of(service).is_some());
+        for service in services {
             let package = in_package
                 .iter()
                 .find(|(name, _)| *name == service)
@@ -446,6 +453,11 @@ impl<'a, 's> Deciding<'_, 'a, 's> {
         package: Option<&str>,
     ) -> bool {
         let target = Target::Service(service.to_owned());
+        if let Some((price, percentage)) = self.percentage_of(service) {
+            let included = package.map(|package| format!("included in {package}"));
+            self.push_percentage(&target, price, percentage, included.as_deref());
+            return self.subject.is_vm() && basis == Some(Basis::Allocated);
+        }
         let Some(price) = self.price(&target, basis) else {
             if let Some(package) = package {
                 // not sold singly at all: it only comes with the package
@@ -478,6 +490,47 @@ impl<'a, 's> Deciding<'_, 'a, 's> {
             package.map(|package| format!("included in {package}")),
         );
         true
+    }
+
+    /// The price of a service that is a percentage of other charges. It follows them, so
+    /// there is no running or allocated time of its own.
+    fn percentage_of(&self, service: &str) -> Option<(usize, &'a Percentage)> {
+        let target = Target::Service(service.to_owned());
+        let index = self.price(&target, None)?;
+        match &self.plan.book.prices.get(index)?.kind {
+            PriceKind::Percent(percentage) => Some((index, percentage)),
+            _ => None,
+        }
+    }
+
+    /// A charge for each charge that the percentage is of. A percentage of a percentage is
+    /// none: the order of two such services would decide.
+    fn push_percentage(
+        &mut self,
+        target: &Target,
+        price: usize,
+        percentage: &Percentage,
+        included: Option<&str>,
+    ) {
+        let everything = percentage.meters.is_empty() && percentage.items.is_empty();
+        let counts = |charge: &Charge| {
+            charge.of.is_none()
+                && charge.price.is_some()
+                && charge.exemption.is_none()
+                && (everything || names(&percentage.meters, &percentage.items, &charge.target))
+        };
+        let charges = self.decision.charges.iter().enumerate();
+        let of: Vec<usize> = charges
+            .filter(|(_, charge)| counts(charge))
+            .map(|(index, _)| index)
+            .collect();
+        for index in of {
+            let before = self.decision.charges.len();
+            self.push(target.clone(), Some(price), included.map(str::to_owned));
+            if let Some(charge) = self.decision.charges.get_mut(before) {
+                charge.of = Some(index);
+            }
+        }
     }
 
     /// The discounts of a charge, percentages first.

@@ -12,7 +12,7 @@ use super::names;
 use super::parts::{Part, Rule, Timeline, instant, resource_kind};
 use super::settle::{Balances, fixed_amount, settle};
 use crate::allocate::allocate_grouped;
-use crate::book::model::{DiscountAmount, Per, Price, PriceKind, Target};
+use crate::book::model::{CountOver, DiscountAmount, Per, Percentage, Price, PriceKind, Target};
 use crate::currency::Currency;
 use crate::exact::Exact;
 use crate::money::Money;
@@ -422,7 +422,9 @@ impl<'p, 'a> LineBuilder<'_, 'p, 'a> {
                 .map(|part| i128::from(part.used_millis))
                 .sum(),
             quantity: self.parts.iter().map(|part| &part.quantity).sum(),
-            unit: price.map(quantity_unit).unwrap_or_default(),
+            unit: price
+                .map(|price| quantity_unit(price, self.plan.book.currency))
+                .unwrap_or_default(),
             list: self.parts.iter().map(|part| &part.list).sum(),
             net: self.parts.iter().map(|part| &part.net).sum(),
             amount: Money::zero(self.plan.book.currency),
@@ -733,8 +735,11 @@ impl<'p, 'a> LineBuilder<'_, 'p, 'a> {
     }
 }
 
-/// The unit of a line's quantity: `GiB-month`, `vCPU-hour`, `GiB`.
-fn quantity_unit(price: &Price) -> String {
+/// The unit of a line's quantity: `GiB-month`, `vCPU-hour`, `GiB`, `EUR` of percentages.
+fn quantity_unit(price: &Price, currency: Currency) -> String {
+    if matches!(price.kind, PriceKind::Percent(_)) {
+        return currency.to_string();
+    }
     if price.ignores_size() {
         return match price.per {
             Per::Once => "once".to_owned(),
@@ -773,6 +778,7 @@ pub(crate) fn price_text(price: &Price, currency: Currency) -> String {
             };
             format!("{} {currency} {per}, whatever the size", money(*amount))
         }
+        PriceKind::Percent(percentage) => percentage_text(percentage, currency),
         PriceKind::Block { size, amount } => {
             format!("{} {currency} per started {size} {unit}", money(*amount))
         }
@@ -794,10 +800,41 @@ pub(crate) fn price_text(price: &Price, currency: Currency) -> String {
             format!("{kind} {} {currency} {unit}", steps.join(", "))
         }
     };
-    match price.free {
-        Some(free) => format!("{amount}, {free} free a month"),
-        None => amount,
+    let moment = price.count_over == CountOver::Moment;
+    let amount = match (price.free, &price.kind) {
+        (Some(free), PriceKind::Percent(_)) => {
+            format!("{amount}, {} {currency} free a month", money(free))
+        }
+        (Some(free), _) if moment => format!("{amount}, {free} free"),
+        (Some(free), _) => format!("{amount}, {free} free a month"),
+        (None, _) => amount,
+    };
+    if moment {
+        format!("{amount}, by what is there at each moment")
+    } else {
+        amount
     }
+}
+
+/// `1.3 % of CPU, RAM, plus 2.00 EUR a month each, 2 of them free`.
+fn percentage_text(percentage: &Percentage, currency: Currency) -> String {
+    let meters = percentage.meters.iter().map(|meter| meter.label());
+    let items = percentage.items.iter().map(String::as_str);
+    let of: Vec<&str> = meters.chain(items).collect();
+    let of = if of.is_empty() {
+        "everything else".to_owned()
+    } else {
+        of.join(", ")
+    };
+    let mut text = format!("{} % of {of}", percentage.percent);
+    if !percentage.fee.is_zero() {
+        let fee = with_minor_digits(percentage.fee, currency);
+        let _ = write!(text, ", plus {fee} {currency} a month each");
+        if percentage.free_fees > 0 {
+            let _ = write!(text, ", {} of them free", percentage.free_fees);
+        }
+    }
+    text
 }
 
 /// An amount with at least the currency's minor digits, and all of its own.

@@ -153,6 +153,18 @@ impl<'p, 'a> Timeline<'p, 'a> {
         }
     }
 
+    /// The decision that a part stands under, and its charge.
+    pub(crate) fn charge_of(&self, part: &Part) -> Option<(&Decision, &Charge)> {
+        let decision = &self.intervals.get(part.interval)?.decision;
+        Some((decision, decision.charges.get(part.charge)?))
+    }
+
+    /// The VM whose charges a part is a percentage of.
+    pub(crate) fn percentage_vm(&self, part: &Part) -> Option<&VmId> {
+        let (decision, charge) = self.charge_of(part)?;
+        charge.of.and(decision.vm.as_ref())
+    }
+
     /// The price of a part.
     pub(crate) fn price_of(&self, part: &Part) -> Option<&'a crate::book::model::Price> {
         let charge = self
@@ -264,7 +276,8 @@ impl<'p, 'a> Timeline<'p, 'a> {
                     start: used.start,
                     end: used.end,
                     use_of: used.use_of,
-                    used_millis: used.millis,
+                    // a percentage has money as its quantity, no time
+                    used_millis: decided.of.map_or(used.millis, |_| 0),
                     placement: used.placement,
                     quantity,
                     net: list.clone(),
@@ -288,6 +301,10 @@ impl<'p, 'a> Timeline<'p, 'a> {
         else {
             return (Exact::zero(), Exact::zero());
         };
+        if charge.of.is_some() {
+            // what it is a percentage of has its amount only once the month is added up
+            return (Exact::zero(), Exact::zero());
+        }
         let base = match price.unit.measure() {
             _ if price.ignores_size() => i128::from(used.millis),
             Measure::Each if self.subject.stream.holds_bytes => i128::from(used.millis),
@@ -353,9 +370,7 @@ impl<'p, 'a> Timeline<'p, 'a> {
                     }
                     None => &interval.decision,
                 };
-                for charge in &decision.charges {
-                    value += self.simple_value(charge, used);
-                }
+                value += self.simple_values(decision, used);
             }
         }
         value
@@ -419,11 +434,7 @@ impl<'p, 'a> Timeline<'p, 'a> {
         for span in placed {
             for (_, interval) in self.touched(span) {
                 let used = Self::used(&self.subject, span, interval);
-                value += decision
-                    .charges
-                    .iter()
-                    .map(|charge| self.simple_value(charge, used))
-                    .sum();
+                value += self.simple_values(&decision, used);
             }
         }
         value
@@ -451,17 +462,39 @@ impl<'p, 'a> Timeline<'p, 'a> {
                 });
                 let Some(other) = other else { continue };
                 let used = Self::used(&self.subject, span, interval);
-                let value = |decision: &Decision| -> Exact {
-                    let charges = decision.charges.iter();
-                    charges.map(|charge| self.simple_value(charge, used)).sum()
-                };
+                let value = |decision| self.simple_values(decision, used);
                 let saving = value(&interval.decision) - value(other);
                 note(vm, &interval.decision.account, saving);
             }
         }
     }
 
-    fn simple_value(&self, charge: &Charge, used: Used) -> Exact {
+    fn simple_values(&self, decision: &Decision, used: Used) -> Exact {
+        let charges = decision.charges.iter();
+        charges
+            .map(|charge| {
+                let list = match charge.of.and_then(|index| decision.charges.get(index)) {
+                    Some(of) => self.simple_percentage(charge, &self.simple_list(of, used)),
+                    None => self.simple_list(charge, used),
+                };
+                super::discount::after_percent(self.plan.book, &list, &charge.discounts)
+            })
+            .sum()
+    }
+
+    fn simple_percentage(&self, charge: &Charge, of: &Exact) -> Exact {
+        let price = charge
+            .price
+            .and_then(|index| self.plan.book.prices.get(index));
+        let amount = price
+            .filter(|_| charge.exemption.is_none())
+            .and_then(|price| super::accumulate::unit_price(&price.kind));
+        amount.map_or_else(Exact::zero, |amount| {
+            self.times(charge, of.clone() * amount)
+        })
+    }
+
+    fn simple_list(&self, charge: &Charge, used: Used) -> Exact {
         let Some(price) = charge
             .price
             .and_then(|index| self.plan.book.prices.get(index))
@@ -472,11 +505,10 @@ impl<'p, 'a> Timeline<'p, 'a> {
             return Exact::zero();
         }
         let (quantity, list) = self.amounts(charge, used);
-        let list = match super::accumulate::unit_price(&price.kind) {
+        match super::accumulate::unit_price(&price.kind) {
             Some(amount) if price.accumulates() => self.times(charge, quantity * amount),
             _ => list,
-        };
-        super::discount::after_percent(self.plan.book, &list, &charge.discounts)
+        }
     }
 }
 
