@@ -89,6 +89,8 @@ fn line(line: &LineItem) -> Value {
         "resource": line.resource,
         "resource_kind": line.resource_kind,
         "resource_name": line.resource_name,
+        "zone": line.zone,
+        "zone_name": line.zone_name,
         "cost_centre": line.cost_centre,
         "item_kind": line.item.kind(),
         "item": line.item.name(),

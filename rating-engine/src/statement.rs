@@ -191,6 +191,10 @@ pub struct LineItem {
     pub resource_kind: &'static str,
     /// Its name; its id or description where it has none.
     pub resource_name: String,
+    /// The zone it is in, by id, where its records say.
+    pub zone: Option<String>,
+    /// That zone's name, where it is known.
+    pub zone_name: Option<String>,
     /// The cost centre.
     pub cost_centre: Option<String>,
     /// What is charged.

@@ -31,6 +31,8 @@ mod monthly;
 mod percentages;
 #[path = "cases/proration.rs"]
 mod proration;
+#[path = "cases/quota.rs"]
+mod quota;
 #[path = "cases/rounding.rs"]
 mod rounding;
 #[path = "cases/tiers.rs"]
@@ -99,12 +101,14 @@ fn case(name: &str) -> Case {
 
 /// Makes a test of each case that can be rated, and keeps the reason of each that waits.
 macro_rules! table {
-    (rated { $($id:ident => $test:path;)+ } in_rules { $($rule:ident)+ } waiting { $($waiting:ident $reason:literal;)+ }) => {
+    (rated { $($id:ident => $test:path;)+ } in_export { $($export:ident)+ } in_rules { $($rule:ident)+ } waiting { $($waiting:ident $reason:literal;)+ }) => {
         mod rated {
             use super::*;
             $(#[test] fn $id() { $test(&super::case(stringify!($id))); })+
         }
         const RATED: &[&str] = &[$(stringify!($id)),+];
+        /// Those about what the bill is written as, which is another crate's.
+        const IN_EXPORT: &[&str] = &[$(stringify!($export)),+];
         /// Those whose rules stand in `rules.rs`.
         const IN_RULES: &[&str] = &[$(stringify!($rule)),+];
         const WAITING: &[(&str, &str)] = &[$((stringify!($waiting), $reason)),+];
@@ -183,6 +187,7 @@ table! {
         e09 => factors::a_projects_own_factor;
         e10 => customers::a_storage_tag_has_its_price;
         e11 => customers::numbers_and_texts_match;
+        e13 => quota::tariffs_chained_by_position;
         e14 => customers::a_customers_own_price;
         e16 => customers::a_record_across_a_price_change;
         e17 => customers::inclusive_ends_that_overlap;
@@ -251,10 +256,9 @@ table! {
         x26 => domain::a_date_as_an_end;
         x29 => domain::free_units_of_a_project;
     }
+    in_export { h09 }
     in_rules { b14 b17 c38 c41 d01 d02 d09 d10 d11 d14 d15 d16 d31 d36 d38 d39 d40 f01 f13 f14 f15 f18 h01 h03 h05 x28 }
     waiting {
-        e13 "needs prices computed from prices";
-        h09 "belongs to the FOCUS export";
         j08 "needs a customer's own time zone";
     }
 }
@@ -263,6 +267,7 @@ table! {
 fn every_case_of_the_file_is_rated_or_waits_for_a_reason() {
     let known: Vec<String> = RATED
         .iter()
+        .chain(IN_EXPORT)
         .chain(IN_RULES)
         .chain(WAITING.iter().map(|(id, _)| id))
         .map(|id| id.to_uppercase())
@@ -279,10 +284,15 @@ fn every_case_of_the_file_is_rated_or_waits_for_a_reason() {
         cases().len(),
         "the table names cases that the file lacks"
     );
-    let rules = include_str!("rules.rs");
-    for id in IN_RULES {
-        let asked = format!("expected(\"{}\")", id.to_uppercase());
-        assert!(rules.contains(&asked), "rules.rs does not test {id}");
+    let export = include_str!("../../report-export/tests/focus.rs");
+    for (source, ids) in [(include_str!("rules.rs"), IN_RULES), (export, IN_EXPORT)] {
+        for id in ids {
+            let asked = format!("expected(\"{}\")", id.to_uppercase());
+            assert!(
+                source.contains(&asked),
+                "{id} is not tested where it should be"
+            );
+        }
     }
     assert!(WAITING.iter().all(|(_, reason)| !reason.is_empty()));
 }

@@ -188,6 +188,8 @@ fn true_up_line(
         resource: true_up.resource.clone(),
         resource_kind: true_up.resource_kind,
         resource_name,
+        zone: None,
+        zone_name: None,
         cost_centre: cost_centre_of(plan, true_up),
         item: Item::Minimum(limit.id.clone()),
         label: limit.label.clone().unwrap_or_else(|| limit.id.clone()),
@@ -393,6 +395,7 @@ impl<'p, 'a> LineBuilder<'_, 'p, 'a> {
         let period = Period::new(instant(start), instant(end)).ok()?;
         let lifetime = subject.lifetime();
         let item = self.item();
+        let zone = subject.stream.key.zone.as_ref();
         Some(LineItem {
             key: self.text_key(),
             domain: self.key.domain.clone(),
@@ -405,6 +408,10 @@ impl<'p, 'a> LineBuilder<'_, 'p, 'a> {
             resource: self.key.resource.clone(),
             resource_kind: resource_kind(self.key.target, subject.stream.key.usage_type),
             resource_name: self.resource_name(timeline),
+            zone: zone.map(ToString::to_string),
+            zone_name: zone
+                .and_then(|id| self.plan.inventory.zones.get(id))
+                .map(|zone| zone.name.clone()),
             cost_centre: self.key.cost_centre.map(str::to_owned),
             label: self.label(price),
             item,

@@ -357,6 +357,8 @@ fn line(
         resource,
         resource_kind: kind,
         resource_name: name,
+        zone: None,
+        zone_name: None,
         cost_centre: None,
         item: Item::Credit(credit.id.clone()),
         label: credit.label.clone().unwrap_or_else(|| credit.id.clone()),

@@ -31,6 +31,8 @@ pub(crate) fn line(key: &str, net: Exact, currency: Currency) -> LineItem {
         resource: ResourceId::new("vm-1"),
         resource_kind: "vm",
         resource_name: "web-01".to_owned(),
+        zone: None,
+        zone_name: None,
         cost_centre: None,
         item: Item::Meter("cpu"),
         label: "CPU".to_owned(),
