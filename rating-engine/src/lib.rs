@@ -24,6 +24,7 @@ mod simulate;
 mod statement;
 mod unit;
 mod usage;
+mod zones;
 
 pub use allocate::allocate;
 pub use book::factor::Factor;

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write as _};
 
 use chrono::{DateTime, Utc};
-use chrono_tz::Tz;
 use cloudstack_usage::{DomainId, Inventory, Owner, Period, VmId};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -20,6 +19,7 @@ use crate::error::RatingError;
 use crate::meter::Meter;
 use crate::plan::{CompiledScope, compile_scope};
 use crate::rate::price_text;
+use crate::zones::Zones;
 
 /// What kind of row a difference is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -69,6 +69,7 @@ pub struct DiffEntry {
 pub struct BookDiff {
     /// The new book's time zone, in which the text writes dates.
     pub zone: String,
+    zones: Zones,
     /// The digests of the old and the new book.
     pub digests: (String, String),
     /// The differences, by kind, item, scope and time.
@@ -95,15 +96,14 @@ impl BookDiff {
 impl fmt::Display for BookDiff {
     /// One difference a line; nothing where there is none.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let zone = self.zone.parse().unwrap_or(Tz::UTC);
         self.entries
             .iter()
-            .try_for_each(|entry| writeln!(f, "{}", entry.text(zone)))
+            .try_for_each(|entry| writeln!(f, "{}", entry.text(&self.zones)))
     }
 }
 
 impl DiffEntry {
-    fn text(&self, zone: Tz) -> String {
+    fn text(&self, zone: &Zones) -> String {
         let mut text = self.item.clone();
         for part in [
             self.scope.as_ref().map(|scope| format!(" for {scope}")),
@@ -125,7 +125,7 @@ impl DiffEntry {
 }
 
 /// ` from … until …`, with the bounds that there are.
-fn dates(period: Period, zone: Tz) -> String {
+fn dates(period: Period, zone: &Zones) -> String {
     let mut text = String::new();
     if period.start() > Period::always().start() {
         let _ = write!(text, " from {}", When::of_start(period.start(), zone));
@@ -182,6 +182,7 @@ pub fn diff(
     entries.sort();
     Ok(BookDiff {
         zone: new.zone_name().to_owned(),
+        zones: new.zones.clone(),
         digests: (old.digest.clone(), new.digest.clone()),
         entries,
     })
@@ -606,9 +607,16 @@ fn plain(
 /// The settings of the book itself, by their names in the file.
 fn settings(old: &PriceBook, new: &PriceBook) -> Vec<DiffEntry> {
     type Read = fn(&PriceBook) -> String;
-    let fields: [(&str, Read); 13] = [
+    let fields: [(&str, Read); 14] = [
         ("currency", |book| book.currency.code().to_owned()),
-        ("zone", |book| book.zone_name().to_owned()),
+        ("zone", |book| book.zones.text()),
+        ("zone_change", |book| {
+            let zones = book.customer_zones.iter();
+            let texts: Vec<String> = zones
+                .map(|(domain, zones)| format!("{domain}: {}", zones.text()))
+                .collect();
+            texts.join("; ")
+        }),
         ("compute", |book| format!("{:?}", book.compute)),
         ("month", |book| format!("{:?}", book.month)),
         ("rounding", |book| format!("{:?}", book.rounding)),

@@ -365,7 +365,7 @@ impl Editor<'_> {
     fn replace_price(&mut self, id: &str, from: When, with: &Row) -> Result<(), BookErrors> {
         let (section, index, old) = self.price_row(id)?;
         let place = format!("{section}[{}]", index + 1);
-        let zone = self.book.zone;
+        let zone = &self.book.zones;
         let start = from.start(zone);
         let validity = self
             .book
@@ -429,7 +429,7 @@ impl Editor<'_> {
         if !self.book.services().iter().any(|known| known.id == service) {
             self.row("service", service)?;
         }
-        let zone = self.book.zone;
+        let zone = &self.book.zones;
         let always = Period::always();
         let start = from.map_or(always.start(), |from| from.start(zone));
         let end = until.map_or(always.end(), |until| until.end(zone));

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use chrono_tz::Tz;
+use crate::zones::Zones;
 use cloudstack_usage::Period;
 use rust_decimal::Decimal;
 
@@ -59,7 +59,7 @@ impl Factor {
     }
 }
 
-pub(super) fn read_factors(top: &mut Fields<'_>, zone: Tz, book: &mut PriceBook) {
+pub(super) fn read_factors(top: &mut Fields<'_>, zone: &Zones, book: &mut PriceBook) {
     let mut seen = BTreeSet::new();
     for mut row in top.tables("factor") {
         let id = read_id(&mut row, &mut seen);

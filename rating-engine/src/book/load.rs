@@ -17,6 +17,7 @@ use super::fields::{Collector, Fields};
 use super::load_kind::{check_moments, read_count_over, read_no_time, read_percentage};
 use super::load_selector::read_selector;
 use super::load_terms::{LEVELS, find_tax_conflicts, read_terms};
+use super::load_zones::read_zone_changes;
 use super::model::{
     Basis, Discount, DiscountAmount, Exemption, Inheritance, MonthProfile, Package, PackageService,
     Per, Price, PriceBook, PriceKind, Scope, Service, Stacking, TagMatch, TagMoments, Target, Tier,
@@ -28,6 +29,7 @@ use crate::meter::Meter;
 use crate::proration::Proration;
 use crate::rounding::{RoundingMode, RoundingPoint};
 use crate::unit::PriceUnit;
+use crate::zones::Zones;
 
 /// The version of the file format that this version reads.
 pub(crate) const SCHEMA: u32 = 1;
@@ -108,12 +110,14 @@ fn read_book(top: &mut Fields<'_>, errors: &Collector, digest: String) -> Option
     let currency = read_currency(top);
     let zone = read_zone(top);
     let compute = read_compute(top);
-    let in_zone = zone.unwrap_or(Tz::UTC);
+    let (zones, customers) = read_zone_changes(top, zone.unwrap_or(Tz::UTC));
+    let in_zone = &zones;
 
     let mut book = PriceBook {
         name,
         currency: currency.or_else(|| Currency::from_code("EUR"))?,
-        zone: in_zone,
+        zones: zones.clone(),
+        customer_zones: customers,
         compute: compute.unwrap_or(Basis::Allocated),
         month: top.choice("month", MONTHS).unwrap_or_default(),
         proration: top.choice("proration", PRORATIONS).unwrap_or_default(),
@@ -176,7 +180,7 @@ fn read_currency(top: &mut Fields<'_>) -> Option<Currency> {
     currency
 }
 
-fn read_zone(top: &mut Fields<'_>) -> Option<Tz> {
+pub(super) fn read_zone(top: &mut Fields<'_>) -> Option<Tz> {
     let name = top.required_text("zone")?;
     let zone = name.parse::<Tz>().ok();
     if zone.is_none() {
@@ -229,7 +233,7 @@ const STACKINGS: &[(&str, Stacking)] = &[
 ];
 
 /// The validity of a row; none where it is wrong (reported) or empty (the row never applies).
-pub(super) fn read_validity(row: &mut Fields<'_>, zone: Tz) -> Option<Period> {
+pub(super) fn read_validity(row: &mut Fields<'_>, zone: &Zones) -> Option<Period> {
     let validity = row.validity(zone);
     if validity.is_none()
         && let Some(message) = row.reversed(zone)
@@ -280,7 +284,7 @@ pub(super) fn read_id(row: &mut Fields<'_>, seen: &mut BTreeSet<String>) -> Opti
     Some(id)
 }
 
-fn read_exemptions(top: &mut Fields<'_>, zone: Tz) -> Vec<Exemption> {
+fn read_exemptions(top: &mut Fields<'_>, zone: &Zones) -> Vec<Exemption> {
     if !top.has("exemption") {
         top.tables("exemption");
         return [
@@ -335,7 +339,7 @@ fn read_exemptions(top: &mut Fields<'_>, zone: Tz) -> Vec<Exemption> {
     exemptions
 }
 
-fn read_services(top: &mut Fields<'_>, zone: Tz, book: &mut PriceBook) {
+fn read_services(top: &mut Fields<'_>, zone: &Zones, book: &mut PriceBook) {
     let mut seen = BTreeSet::new();
     for mut row in top.tables("service") {
         let id = read_id(&mut row, &mut seen);
@@ -357,7 +361,7 @@ fn read_services(top: &mut Fields<'_>, zone: Tz, book: &mut PriceBook) {
     }
 }
 
-fn read_packages(top: &mut Fields<'_>, zone: Tz, book: &mut PriceBook) {
+fn read_packages(top: &mut Fields<'_>, zone: &Zones, book: &mut PriceBook) {
     // services and packages share their names: discounts and prices of both go by them
     let services = book.services.iter().map(|service| service.id.clone());
     let mut seen: BTreeSet<String> = services.collect();
@@ -392,7 +396,7 @@ fn read_packages(top: &mut Fields<'_>, zone: Tz, book: &mut PriceBook) {
 
 /// `services = ["Backup", …]`, or tables `{ id = "Backup", from = …, until = … }` where a
 /// service is in the package for a time only.
-fn read_matrix_row(row: &mut Fields<'_>, zone: Tz) -> Vec<PackageService> {
+fn read_matrix_row(row: &mut Fields<'_>, zone: &Zones) -> Vec<PackageService> {
     let mut services = Vec::new();
     for service in row.texts("services") {
         services.push(PackageService {
@@ -412,7 +416,7 @@ fn read_matrix_row(row: &mut Fields<'_>, zone: Tz) -> Vec<PackageService> {
     services
 }
 
-fn read_prices(top: &mut Fields<'_>, zone: Tz, book: &mut PriceBook) {
+fn read_prices(top: &mut Fields<'_>, zone: &Zones, book: &mut PriceBook) {
     let mut seen: BTreeSet<String> = book.prices.iter().map(|price| price.id.clone()).collect();
     for mut row in top.tables("price") {
         let id = read_id(&mut row, &mut seen);
@@ -428,7 +432,7 @@ fn read_prices(top: &mut Fields<'_>, zone: Tz, book: &mut PriceBook) {
 }
 
 /// An OS image is a price of the meter `os`, with a selector.
-fn read_os_images(top: &mut Fields<'_>, zone: Tz, book: &mut PriceBook) {
+fn read_os_images(top: &mut Fields<'_>, zone: &Zones, book: &mut PriceBook) {
     let mut seen: BTreeSet<String> = book.prices.iter().map(|price| price.id.clone()).collect();
     for mut row in top.tables("os_image") {
         let label = row.text("label");
@@ -484,7 +488,7 @@ fn read_target(row: &mut Fields<'_>) -> Option<Target> {
 
 fn read_price(
     row: &mut Fields<'_>,
-    zone: Tz,
+    zone: &Zones,
     id: Option<&str>,
     target: Target,
     label: Option<String>,
@@ -739,7 +743,7 @@ pub(super) fn read_scope(row: &mut Fields<'_>) -> Scope {
     scope
 }
 
-fn read_discounts(top: &mut Fields<'_>, zone: Tz, book: &mut PriceBook) {
+fn read_discounts(top: &mut Fields<'_>, zone: &Zones, book: &mut PriceBook) {
     let mut seen = BTreeSet::new();
     for mut row in top.tables("discount") {
         let id = read_id(&mut row, &mut seen);

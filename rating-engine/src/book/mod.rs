@@ -13,6 +13,7 @@ mod load;
 mod load_kind;
 mod load_selector;
 mod load_terms;
+mod load_zones;
 pub(crate) mod model;
 pub(crate) mod selector;
 pub(crate) mod terms;

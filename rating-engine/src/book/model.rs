@@ -1,7 +1,8 @@
 //! The price book as the engine reads it: immutable and validated.
 
+use std::collections::BTreeMap;
+
 use chrono::NaiveDate;
-use chrono_tz::Tz;
 use cloudstack_usage::{Period, PeriodError};
 use rust_decimal::Decimal;
 
@@ -15,6 +16,7 @@ use crate::meter::Meter;
 use crate::proration::Proration;
 use crate::rounding::{RoundingMode, RoundingPoint};
 use crate::unit::PriceUnit;
+use crate::zones::Zones;
 
 /// Which of a VM's times is charged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -459,7 +461,9 @@ pub enum Stacking {
 pub struct PriceBook {
     pub(crate) name: String,
     pub(crate) currency: Currency,
-    pub(crate) zone: Tz,
+    pub(crate) zones: Zones,
+    /// Of customers, by their domain as written.
+    pub(crate) customer_zones: BTreeMap<String, Zones>,
     pub(crate) compute: Basis,
     pub(crate) month: MonthProfile,
     pub(crate) proration: Proration,
@@ -498,9 +502,53 @@ impl PriceBook {
         self.currency
     }
 
-    /// The IANA name of its time zone.
+    /// The IANA name of the time zone that it begins with.
     pub fn zone_name(&self) -> &'static str {
-        self.zone.name()
+        self.zones.of(NaiveDate::MIN).name()
+    }
+
+    /// The IANA name of its time zone on a date: another one where it has changed.
+    pub fn zone_name_on(&self, date: NaiveDate) -> &'static str {
+        self.zones.of(date).name()
+    }
+
+    /// The book for the statement of one customer (a domain by its path, or as the book
+    /// writes it): the same, with months and days civil in the zones that the book gives to
+    /// this domain or the nearest one above it. Rate that customer's period with it, and take
+    /// its statement alone.
+    ///
+    /// ```
+    /// # let head = "schema = 1\nname = \"B\"\ncurrency = \"EUR\"\nzone = \"UTC\"\ncompute = \"running\"";
+    /// use rating_engine::PriceBook;
+    ///
+    /// let row = "[[zone_change]]\ndomain = \"ROOT/acme\"\nzone = \"Asia/Tokyo\"";
+    /// let book = PriceBook::from_toml(&format!("{head}\n{row}")).unwrap();
+    /// let october = |book: &PriceBook| {
+    ///     book.civil_period("2026-10-01".parse().unwrap(), "2026-10-31".parse().unwrap()).unwrap()
+    /// };
+    /// let acme = book.for_customer("ROOT/acme/web");
+    /// assert_eq!(october(&acme).start().to_rfc3339(), "2026-09-30T15:00:00+00:00");
+    /// assert_eq!(book.for_customer("ROOT/beta"), book);
+    /// ```
+    #[must_use]
+    pub fn for_customer(&self, domain: &str) -> Self {
+        let mut book = self.clone();
+        let mut path = domain;
+        loop {
+            if let Some(zones) = self.customer_zones.get(path) {
+                book.zones = zones.clone();
+                return book;
+            }
+            match path.rsplit_once('/') {
+                Some((above, _)) => path = above,
+                None => return book,
+            }
+        }
+    }
+
+    /// The customers with a zone of their own, as the book writes them.
+    pub fn customers_with_zones(&self) -> impl Iterator<Item = &str> {
+        self.customer_zones.keys().map(String::as_str)
     }
 
     /// How the moment of a tag change is to be taken when the inventory is built.
@@ -565,11 +613,11 @@ impl PriceBook {
     }
 
     /// The billing period of the civil dates from `first` to `last`, both included, in the
-    /// book's zone.
+    /// book's zone. Where the zone changes, one period still ends where the next begins.
     ///
     /// # Errors
     /// When `last` is before `first`.
     pub fn civil_period(&self, first: NaiveDate, last: NaiveDate) -> Result<Period, PeriodError> {
-        calendar::civil_period(first, last, self.zone)
+        calendar::civil_period(first, last, &self.zones)
     }
 }

@@ -68,7 +68,7 @@ impl<'a> Plan<'a> {
             );
             return Err(RatingError::new(RatingErrorKind::Period, message));
         }
-        let months: Vec<Month> = calendar::months(period, book.zone)
+        let months: Vec<Month> = calendar::months(period, &book.zones)
             .into_iter()
             .map(|period| Month { period })
             .collect();

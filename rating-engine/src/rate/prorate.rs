@@ -146,6 +146,6 @@ fn set(plan: &Plan<'_>, part: &mut Part, (charge, price): (&Charge, &Price), sha
 fn civil(plan: &Plan<'_>, millis: i64, proration: Proration) -> NaiveDateTime {
     match proration {
         Proration::StartedHour => instant(millis).naive_utc(),
-        _ => instant(millis).with_timezone(&plan.book.zone).naive_local(),
+        _ => plan.book.zones.civil(instant(millis)),
     }
 }

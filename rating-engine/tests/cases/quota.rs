@@ -106,9 +106,17 @@ fn our_book_says_amounts(rules: &[(u32, &str)]) {
     let ours = rated(&book);
     assert_eq!(ours.total.amount(), "10.00");
     let comparison = compare(&september(rules).statement, &ours, &ours).unwrap();
-    let rules = comparison.causes().filter(|cause| cause.kind == CauseKind::RuleOnly);
-    assert_eq!(rules.map(|cause| &cause.amount).sum::<Exact>(), Exact::from(44));
-    assert_eq!(comparison.quota.clone() - comparison.ours.clone(), Exact::from(44));
+    let rules = comparison
+        .causes()
+        .filter(|cause| cause.kind == CauseKind::RuleOnly);
+    assert_eq!(
+        rules.map(|cause| &cause.amount).sum::<Exact>(),
+        Exact::from(44)
+    );
+    assert_eq!(
+        comparison.quota.clone() - comparison.ours.clone(),
+        Exact::from(44)
+    );
 }
 
 fn rated(book: &PriceBook) -> Bill {
