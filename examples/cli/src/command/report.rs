@@ -35,6 +35,10 @@ pub(crate) struct ReportArgs {
     /// several for several accounts.
     #[arg(long = "invoice", value_name = "DOMAIN=NUMBER", value_parser = invoice)]
     invoices: Vec<(String, String)>,
+    /// One customer alone, by its domain's path, with dates civil in the time zone that the
+    /// book gives it.
+    #[arg(long, value_name = "DOMAIN")]
+    customer: Option<String>,
     /// Where to write; `-` or nothing is standard output.
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -122,7 +126,9 @@ impl ReportArgs {
     pub(crate) fn run(&self, json: bool) -> Result<Exit, Failure> {
         let format = self.format(json)?;
         let target = Target::of(self.output.as_deref());
-        let bill = self.bill.bill(|| self.input.open())?;
+        let bill = self
+            .bill
+            .bill_of(self.customer.as_deref(), || self.input.open())?;
         let view = self.filter.view(&bill)?;
         if view.totals().lines == 0 && self.report != Kind::Findings {
             return Err(Failure::new(

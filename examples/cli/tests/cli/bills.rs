@@ -211,6 +211,44 @@ fn focus_rows_add_up_to_what_is_payable() {
     }
 }
 
+#[test]
+fn a_customer_in_a_zone_of_its_own_stands_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = server(Options::default());
+    sync_all(folder.path(), &server);
+    let everybody = good_json(&mut report(folder.path(), &["bill"]));
+    let path = everybody["statements"][0]["path"].as_str().unwrap();
+    let text = std::fs::read_to_string(book()).unwrap();
+    let row = format!("\n[[zone_change]]\ndomain = \"{path}\"\nzone = \"UTC\"\n");
+    let own_book = folder.path().join("own.toml");
+    std::fs::write(&own_book, text + &row).unwrap();
+    let of = |customer: &str| {
+        let mut command = csbill(folder.path());
+        command
+            .args([
+                "report",
+                "bill",
+                "--month",
+                MONTH,
+                "--customer",
+                customer,
+                "--book",
+            ])
+            .arg(&own_book);
+        command
+    };
+    let own = good_json(&mut of(path));
+    assert_eq!(own["zone"], "UTC");
+    assert_eq!(own["period"]["start"], "2026-10-01T00:00:00Z");
+    assert_eq!(own["statements"].as_array().unwrap().len(), 1);
+    assert_eq!(own["total"], own["statements"][0]["total"]);
+    // whom the book gives no zone has the book's
+    let other = everybody["statements"].as_array().unwrap().last().unwrap();
+    let alone = good_json(&mut of(other["path"].as_str().unwrap()));
+    assert_eq!(alone["statements"][0], *other);
+    assert_eq!(run(&mut of("ROOT/nobody")).code, 3);
+}
+
 /// Totals by statement path, and the exact amounts of all lines whatever their keys.
 fn amounts(bill: &Value) -> (BTreeMap<String, String>, Vec<String>) {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
