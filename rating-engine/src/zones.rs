@@ -1,5 +1,7 @@
 //! The time zones that civil dates are in, one after the other.
 
+use std::fmt::Write as _;
+
 use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveDateTime, Utc};
 use chrono_tz::Tz;
 
@@ -116,7 +118,7 @@ impl Zones {
     pub(crate) fn text(&self) -> String {
         let mut text = self.first.name().to_owned();
         for (from, zone) in &self.changes {
-            text.push_str(&format!(", {} from {from}", zone.name()));
+            let _ = write!(text, ", {} from {from}", zone.name());
         }
         text
     }

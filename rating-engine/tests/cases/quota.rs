@@ -56,7 +56,9 @@ fn september(rules: &[(u32, &str)]) -> Month {
     let quota = Quota::new(&tariffs, Metadata::new(&inventory, None), Tz::UTC);
     let mut rating = QuotaRating::new(&quota, between("2026-09-01", "2026-10-01"), Tz::UTC);
     let records = records();
-    records.iter().for_each(|record| rating.push(record));
+    for record in &records {
+        rating.push(record);
+    }
     let charge = quota.charge(&records[0]);
     Month {
         statement: rating.finish().unwrap(),
@@ -124,6 +126,8 @@ fn rated(book: &PriceBook) -> Bill {
     let period = between("2026-09-01", "2026-10-01");
     assert_eq!(period.start(), at("2026-09-01"));
     let mut rating = Rating::new(book, &inventory, period).unwrap();
-    records().iter().for_each(|record| rating.push(record));
+    for record in &records() {
+        rating.push(record);
+    }
     rating.finish()
 }

@@ -1,6 +1,7 @@
 //! Costs and usage as FOCUS 1.2 has them.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use cloudstack_usage::{Holder, Tag};
 use rating_engine::{CreditUse, Exact, Item, LineItem, Money, RoundingMode, Statement, TaxLine};
@@ -18,6 +19,9 @@ use crate::view::View;
 const COST_PLACES: u32 = 17;
 /// Decimal places of quantities at least; unit prices get what is left of a cost's.
 const QUANTITY_PLACES: u32 = 9;
+
+/// Decimal places of quantities that no price per unit limits.
+const CONSUMED_PLACES: u32 = 12;
 
 /// What a FOCUS file says besides the bill: who issues, and under which numbers.
 ///
@@ -270,17 +274,19 @@ impl Pricing {
             _ if line.unit.ends_with("once") => Some("One-Time"),
             _ => None,
         };
-        let unit = unit_name(&line.unit);
-        let quantity = rounded(&line.quantity, COST_PLACES - 5);
         // only usage has a consumed quantity
-        let consumed = purchase.is_none().then(|| (quantity.clone(), unit.clone()));
+        let consumed = |quantity: Exact| {
+            purchase
+                .is_none()
+                .then(|| (quantity, unit_name(&line.unit)))
+        };
         match Self::per_unit(line) {
             Some((quantity, list, contracted)) => Self {
+                consumed: consumed(quantity.clone()),
                 quantity,
-                unit,
+                unit: unit_name(&line.unit),
                 list,
                 contracted,
-                consumed,
                 purchase,
             },
             None => Self {
@@ -288,7 +294,7 @@ impl Pricing {
                 unit: "Charges".to_owned(),
                 list: rounded(&line.list, COST_PLACES),
                 contracted: rounded(&line.net, COST_PLACES),
-                consumed,
+                consumed: consumed(rounded(&line.quantity, CONSUMED_PLACES)),
                 purchase,
             },
         }
@@ -491,7 +497,9 @@ fn json_text(text: &str) -> String {
         match letter {
             '"' => json.push_str("\\\""),
             '\\' => json.push_str("\\\\"),
-            control if control < ' ' => json.push_str(&format!("\\u{:04x}", u32::from(control))),
+            control if control < ' ' => {
+                let _ = write!(json, "\\u{:04x}", u32::from(control));
+            }
             other => json.push(other),
         }
     }

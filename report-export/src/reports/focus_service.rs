@@ -23,7 +23,7 @@ impl Service {
 
 /// The service of a line: that of its meter; what is sold on top goes by its own name.
 ///
-/// Source: FOCUS 1.2, the allowed values of ServiceCategory and ServiceSubcategory.
+/// Source: FOCUS 1.2, the allowed values of `ServiceCategory` and `ServiceSubcategory`.
 pub(super) fn service_of(item: &Item, label: &str) -> Service {
     let meter = match item {
         Item::Meter(slug) => Meter::from_slug(slug),
