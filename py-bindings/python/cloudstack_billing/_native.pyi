@@ -269,13 +269,13 @@ class Bill:
     def write_csv(
         self,
         path: str | os.PathLike[str],
-        report: Literal["lines", "summary", "findings"] = "lines",
+        report: Literal["lines", "summary", "findings", "focus"] = "lines",
         *,
         by: Sequence[_GroupBy] | None = None,
         dialect: Literal["rfc4180", "excel-de"] = "rfc4180",
         filter: Filter | None = None,
     ) -> None:
-        """Writes a report as CSV: `lines`, `summary` or `findings`.
+        """Writes a report as CSV: `lines`, `summary`, `findings` or `focus` (FOCUS 1.2 rows).
 
         `by` groups the summary by one of these or several; by `domain` where it is `None`. The dialect is `rfc4180`
         (comma, decimal point) or `excel-de` (semicolon, decimal comma, byte order mark).
@@ -372,13 +372,13 @@ class Statement:
     def write_csv(
         self,
         path: str | os.PathLike[str],
-        report: Literal["lines", "summary", "findings"] = "lines",
+        report: Literal["lines", "summary", "findings", "focus"] = "lines",
         *,
         by: Sequence[_GroupBy] | None = None,
         dialect: Literal["rfc4180", "excel-de"] = "rfc4180",
         filter: Filter | None = None,
     ) -> None:
-        """Writes a report as CSV: `lines`, `summary` or `findings`.
+        """Writes a report as CSV: `lines`, `summary`, `findings` or `focus` (FOCUS 1.2 rows).
 
         `by` groups the summary by one of these or several; by `domain` where it is `None`. The dialect is `rfc4180`
         (comma, decimal point) or `excel-de` (semicolon, decimal comma, byte order mark).

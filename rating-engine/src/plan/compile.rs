@@ -13,6 +13,7 @@ use crate::book::model::{MonthProfile, Per, Price, PriceBook, Scope, Target};
 use crate::book::terms::names;
 use crate::calendar;
 use crate::error::{RatingError, RatingErrorKind};
+use crate::exact::Exact;
 
 /// A civil month that the period touches.
 #[derive(Debug, Clone, Copy)]
@@ -31,6 +32,7 @@ pub(crate) struct Plan<'a> {
     pub(crate) discount_scopes: Vec<CompiledScope>,
     pub(crate) limit_scopes: Vec<CompiledScope>,
     pub(crate) credit_scopes: Vec<CompiledScope>,
+    pub(super) factor_scopes: Vec<CompiledScope>,
     tax_scopes: Vec<CompiledScope>,
     by_target: BTreeMap<&'a Target, TargetPrices>,
     /// What is said of each price, once it is needed.
@@ -72,7 +74,7 @@ impl<'a> Plan<'a> {
             );
             return Err(RatingError::new(RatingErrorKind::Period, message));
         }
-        let months: Vec<Month> = calendar::months(period, book.zone)
+        let months: Vec<Month> = calendar::months(period, &book.zones)
             .into_iter()
             .map(|period| Month { period })
             .collect();
@@ -103,6 +105,11 @@ impl<'a> Plan<'a> {
             .credits
             .iter()
             .map(|credit| resolve(&credit.scope, format!("credit {:?}", credit.id)))
+            .collect::<Result<Vec<_>, RatingError>>()?;
+        let factor_scopes = book
+            .factors
+            .iter()
+            .map(|factor| resolve(&factor.scope, format!("factor {:?}", factor.id)))
             .collect::<Result<Vec<_>, RatingError>>()?;
         let tax_scopes = book
             .taxes
@@ -139,6 +146,7 @@ impl<'a> Plan<'a> {
             discount_scopes,
             limit_scopes,
             credit_scopes,
+            factor_scopes,
             tax_scopes,
             by_target,
             price_words: book.prices.iter().map(|_| OnceLock::new()).collect(),
@@ -167,10 +175,12 @@ impl<'a> Plan<'a> {
         let limits = book.limits.iter().map(|limit| limit.validity);
         let credits = book.credits.iter().map(|credit| credit.validity);
         let taxes = book.taxes.iter().map(|tax| tax.validity);
+        let factors = book.factors.iter().map(|factor| factor.validity);
         let scoped = (self.price_scopes.iter().zip(prices))
             .chain(self.discount_scopes.iter().zip(discounts))
             .chain(self.limit_scopes.iter().zip(limits))
             .chain(self.credit_scopes.iter().zip(credits))
+            .chain(self.factor_scopes.iter().zip(factors))
             .chain(self.tax_scopes.iter().zip(taxes));
         let exemptions = book.exemptions.iter().map(|exemption| exemption.validity);
         let cells = book.packages.iter().flat_map(|package| &package.services);
@@ -303,6 +313,16 @@ impl<'a> Plan<'a> {
             .map(|(.., index)| index)
     }
 
+    /// The product of a charge's factors.
+    pub(crate) fn factor(&self, factors: &[usize]) -> Exact {
+        let factors = factors
+            .iter()
+            .filter_map(|&index| self.book.factors.get(index));
+        factors.fold(Exact::from(1), |product, factor| {
+            product * Exact::from_decimal(factor.factor)
+        })
+    }
+
     /// The billing account of a domain: the nearest domain with a statement of its own,
     /// else the top-level domain.
     pub(crate) fn account_of(&self, ancestry: &[DomainId]) -> Option<DomainId> {
@@ -326,7 +346,9 @@ impl<'a> Plan<'a> {
                 .book
                 .prices
                 .iter()
-                .any(|price| price.selector.tags.iter().any(|tag| tag.key == key))
+                .map(|price| &price.selector)
+                .chain(self.book.factors.iter().map(|factor| &factor.selector))
+                .any(|selector| selector.tags.iter().any(|tag| tag.key == key))
     }
 }
 

@@ -1,8 +1,10 @@
 //! Prices in words, for lines and explanations.
 
+use std::fmt::Write as _;
+
 use rust_decimal::Decimal;
 
-use crate::book::model::{Per, Price, PriceKind};
+use crate::book::model::{CountOver, Per, Percentage, Price, PriceKind};
 use crate::currency::Currency;
 use crate::unit::Measure;
 
@@ -67,6 +69,7 @@ pub(crate) fn price_text(price: &Price, currency: Currency) -> String {
             };
             format!("{} {currency} {per}, whatever the size", money(*amount))
         }
+        PriceKind::Percent(percentage) => percentage_text(percentage, currency),
         PriceKind::Block { size, amount } => {
             format!("{} {currency} per started {size} {unit}", money(*amount))
         }
@@ -88,10 +91,41 @@ pub(crate) fn price_text(price: &Price, currency: Currency) -> String {
             format!("{kind} {} {currency} {unit}", steps.join(", "))
         }
     };
-    match price.free {
-        Some(free) => format!("{amount}, {free} free a month"),
-        None => amount,
+    let moment = price.count_over == CountOver::Moment;
+    let amount = match (price.free, &price.kind) {
+        (Some(free), PriceKind::Percent(_)) => {
+            format!("{amount}, {} {currency} free a month", money(free))
+        }
+        (Some(free), _) if moment => format!("{amount}, {free} free"),
+        (Some(free), _) => format!("{amount}, {free} free a month"),
+        (None, _) => amount,
+    };
+    if moment {
+        format!("{amount}, by what is there at each moment")
+    } else {
+        amount
     }
+}
+
+/// `1.3 % of CPU, RAM, plus 2.00 EUR a month each, 2 of them free`.
+fn percentage_text(percentage: &Percentage, currency: Currency) -> String {
+    let meters = percentage.meters.iter().map(|meter| meter.label());
+    let items = percentage.items.iter().map(String::as_str);
+    let of: Vec<&str> = meters.chain(items).collect();
+    let of = if of.is_empty() {
+        "everything else".to_owned()
+    } else {
+        of.join(", ")
+    };
+    let mut text = format!("{} % of {of}", percentage.percent);
+    if !percentage.fee.is_zero() {
+        let fee = with_minor_digits(percentage.fee, currency);
+        let _ = write!(text, ", plus {fee} {currency} a month each");
+        if percentage.free_fees > 0 {
+            let _ = write!(text, ", {} of them free", percentage.free_fees);
+        }
+    }
+    text
 }
 
 /// An amount with at least the currency's minor digits, and all of its own.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use cloudstack_usage::{DomainId, VmId};
 
 use super::parts::Timeline;
-use crate::book::model::Target;
+use crate::book::model::{PriceKind, Target};
 use crate::exact::Exact;
 use crate::finding::{Finding, FindingKind, Policy};
 use crate::meter::Meter;
@@ -64,7 +64,7 @@ pub(crate) fn cheaper_packages(
 }
 
 /// Whether a package can decide what a stream costs: what a VM's does, what of another
-/// meter packages cover, and that of volumes by services per GiB of disk.
+/// meter packages cover, and that of volumes by services per GiB or percent of disks.
 fn concerns(plan: &Plan<'_>, subject: &Subject<'_>) -> bool {
     let usage_type = subject.stream.key.usage_type;
     let Some(meter) = Meter::of(usage_type).filter(|_| !subject.is_vm()) else {
@@ -76,7 +76,8 @@ fn concerns(plan: &Plan<'_>, subject: &Subject<'_>) -> bool {
         || (meter == Meter::Disk
             && prices.any(|price| {
                 matches!(price.target, Target::Service(_))
-                    && price.unit.measure() == Measure::DiskBytes
+                    && (price.unit.measure() == Measure::DiskBytes
+                        || matches!(price.kind, PriceKind::Percent(_)))
             }))
 }
 

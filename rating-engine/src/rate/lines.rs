@@ -2,6 +2,7 @@
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 
 use cloudstack_usage::{DomainId, Holder, Inventory, Moment, Period, ResourceId, Tag, VmId};
 
@@ -11,12 +12,15 @@ use super::names;
 use super::parts::{Part, Rule, Timeline, instant, resource_kind};
 use super::settle::{Balances, fixed_amount, settle};
 use crate::allocate::allocate_grouped;
-use crate::book::model::{DiscountAmount, Per, Price, Target};
+use crate::book::model::{DiscountAmount, Per, Price, PriceKind, Target};
+use crate::currency::Currency;
 use crate::exact::Exact;
 use crate::money::Money;
 use crate::plan::{Charge, Decision, Plan, Position, basis_of};
 use crate::rounding::RoundingPoint;
-use crate::statement::{Bound, Explanation, Item, LineItem, Reduction, Segment, Statement};
+use crate::statement::{
+    AppliedFactor, Bound, Explanation, Item, LineItem, Reduction, Segment, Statement,
+};
 
 /// What makes a line: all charges of one key are added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,6 +34,7 @@ struct Key<'t> {
     target: &'t Target,
     price: Option<usize>,
     exemption: Option<&'t str>,
+    factors: &'t [usize],
     discounts: &'t [usize],
     tax: Option<usize>,
 }
@@ -57,6 +62,7 @@ pub(crate) fn statements(
                 target: &charge.target,
                 price: charge.price,
                 exemption: charge.exemption.as_deref(),
+                factors: &charge.factors,
                 discounts: &charge.discounts,
                 tax: charge.tax,
             };
@@ -181,6 +187,8 @@ fn true_up_line(
         resource: true_up.resource.clone(),
         resource_kind: true_up.resource_kind,
         resource_name,
+        zone: None,
+        zone_name: None,
         cost_centre: cost_centre_of(plan, true_up),
         item: Item::Minimum(limit.id.clone()),
         label: limit.label.clone().unwrap_or_else(|| limit.id.clone()),
@@ -188,6 +196,7 @@ fn true_up_line(
         price_text: format!("at least {} {} a month", limit.amount, plan.book.currency),
         exemption: None,
         tax,
+        factors: Vec::new(),
         discounts: Vec::new(),
         used_millis: 0,
         quantity: Exact::from(1),
@@ -394,6 +403,7 @@ impl<'p, 'a> LineBuilder<'_, 'p, 'a> {
         let period = Period::new(instant(start), instant(end)).ok()?;
         let lifetime = subject.lifetime();
         let item = self.item();
+        let zone = subject.stream.key.zone.as_ref();
         Some(LineItem {
             key: self.text_key(),
             domain: self.key.domain.clone(),
@@ -406,6 +416,10 @@ impl<'p, 'a> LineBuilder<'_, 'p, 'a> {
             resource: self.key.resource.clone(),
             resource_kind: resource_kind(self.key.target, subject.stream.key.usage_type),
             resource_name: self.resource_name(timeline),
+            zone: zone.map(ToString::to_string),
+            zone_name: zone
+                .and_then(|id| self.plan.inventory.zones.get(id))
+                .map(|zone| zone.name.clone()),
             cost_centre: self.key.cost_centre.map(str::to_owned),
             label: self.label(price),
             item,
@@ -413,10 +427,11 @@ impl<'p, 'a> LineBuilder<'_, 'p, 'a> {
             price_text: self
                 .key
                 .price
-                .map(|price| self.plan.price_words(price).shown.clone())
+                .map(|price| self.price_text(price))
                 .unwrap_or_default(),
             exemption: self.key.exemption.map(str::to_owned),
             tax: self.tax_id(),
+            factors: self.factors(),
             discounts: self.discount_ids(),
             used_millis: self
                 .parts
@@ -424,7 +439,9 @@ impl<'p, 'a> LineBuilder<'_, 'p, 'a> {
                 .map(|part| i128::from(part.used_millis))
                 .sum(),
             quantity: self.parts.iter().map(|part| &part.quantity).sum(),
-            unit: price.map(quantity_unit).unwrap_or_default(),
+            unit: price
+                .map(|price| quantity_unit(price, self.plan.book.currency))
+                .unwrap_or_default(),
             list: self.parts.iter().map(|part| &part.list).sum(),
             net: self.parts.iter().map(|part| &part.net).sum(),
             amount: Money::zero(self.plan.book.currency),
@@ -495,13 +512,16 @@ impl<'p, 'a> LineBuilder<'_, 'p, 'a> {
         let price = key.price.and_then(|index| self.plan.book.prices.get(index));
         text.field(price.map_or("", |price| &price.id));
         text.field(key.exemption.unwrap_or_default());
-        let discounts = self.discount_ids();
-        let discounts = discounts
-            .iter()
-            .map(|id| id.replace('\\', "\\\\").replace(',', "\\,"));
-        text.field(discounts.collect::<Vec<_>>().join(","));
-        if let Some(tax) = self.tax_id() {
-            text.field(tax);
+        text.field(list(self.discount_ids().iter()));
+        let tax = self.tax_id();
+        if key.factors.is_empty() {
+            if let Some(tax) = tax {
+                text.field(tax);
+            }
+        } else {
+            // a line with factors names its tax in any case, so that neither is taken for the other
+            text.field(tax.unwrap_or_default());
+            text.field(list(self.factors().iter().map(|factor| &factor.factor)));
         }
         text.into_string()
     }
@@ -509,6 +529,30 @@ impl<'p, 'a> LineBuilder<'_, 'p, 'a> {
     fn tax_id(&self) -> Option<String> {
         let tax = self.plan.book.taxes.get(self.key.tax?)?;
         Some(tax.id.clone())
+    }
+
+    fn factors(&self) -> Vec<AppliedFactor> {
+        let factors = self
+            .key
+            .factors
+            .iter()
+            .filter_map(|&index| self.plan.book.factors.get(index));
+        factors
+            .map(|factor| AppliedFactor {
+                factor: factor.id.clone(),
+                label: factor.label.clone().unwrap_or_else(|| factor.id.clone()),
+                by: factor.factor,
+            })
+            .collect()
+    }
+
+    /// The price in words, with the factors on it: `1.34 EUR per hour, × 1.10 (GPU image)`.
+    fn price_text(&self, price: usize) -> String {
+        let mut text = self.plan.price_words(price).shown.clone();
+        for factor in self.factors() {
+            let _ = write!(text, ", × {} ({})", factor.by, factor.label);
+        }
+        text
     }
 
     fn discount_ids(&self) -> Vec<String> {
@@ -701,8 +745,11 @@ impl<'p, 'a> LineBuilder<'_, 'p, 'a> {
     }
 }
 
-/// The unit of a line's quantity: `GiB-month`, `vCPU-hour`, `GiB`.
-fn quantity_unit(price: &Price) -> String {
+/// The unit of a line's quantity: `GiB-month`, `vCPU-hour`, `GiB`, `EUR` of percentages.
+fn quantity_unit(price: &Price, currency: Currency) -> String {
+    if matches!(price.kind, PriceKind::Percent(_)) {
+        return currency.to_string();
+    }
     if price.ignores_size() {
         return match price.per {
             Per::Once => "once".to_owned(),
@@ -714,4 +761,10 @@ fn quantity_unit(price: &Price) -> String {
         Per::Once => format!("{} once", price.unit.name()),
         per => format!("{}-{}", price.unit.name(), per.name()),
     }
+}
+
+/// Ids as one text in which none can be taken for two.
+fn list<'i>(ids: impl Iterator<Item = &'i String>) -> String {
+    let ids = ids.map(|id| id.replace('\\', "\\\\").replace(',', "\\,"));
+    ids.collect::<Vec<_>>().join(",")
 }

@@ -153,6 +153,18 @@ impl<'p, 'a> Timeline<'p, 'a> {
         }
     }
 
+    /// The decision that a part stands under, and its charge.
+    pub(crate) fn charge_of(&self, part: &Part) -> Option<(&Decision, &Charge)> {
+        let decision = &self.intervals.get(part.interval)?.decision;
+        Some((decision, decision.charges.get(part.charge)?))
+    }
+
+    /// The VM whose charges a part is a percentage of.
+    pub(crate) fn percentage_vm(&self, part: &Part) -> Option<&VmId> {
+        let (decision, charge) = self.charge_of(part)?;
+        charge.of.and(decision.vm.as_ref())
+    }
+
     /// The price of a part.
     pub(crate) fn price_of(&self, part: &Part) -> Option<&'a crate::book::model::Price> {
         let charge = self
@@ -290,7 +302,8 @@ impl<'p, 'a> Timeline<'p, 'a> {
                     start: used.start,
                     end: used.end,
                     use_of: used.use_of,
-                    used_millis: used.millis,
+                    // a percentage has money as its quantity, no time
+                    used_millis: decided.of.map_or(used.millis, |_| 0),
                     placement: used.placement,
                     quantity,
                     net: list.clone(),
@@ -314,6 +327,10 @@ impl<'p, 'a> Timeline<'p, 'a> {
         else {
             return (Exact::zero(), Exact::zero());
         };
+        if charge.of.is_some() {
+            // what it is a percentage of has its amount only once the month is added up
+            return (Exact::zero(), Exact::zero());
+        }
         let base = match price.unit.measure() {
             _ if price.ignores_size() => i128::from(used.millis),
             Measure::Each if self.subject.stream.holds_bytes => i128::from(used.millis),
@@ -347,10 +364,20 @@ impl<'p, 'a> Timeline<'p, 'a> {
         };
         let quantity = quantity.unwrap_or_else(Exact::zero);
         let list = match (price.amount_per_unit(), &charge.exemption) {
-            (Some(amount), None) => quantity.clone() * Exact::from_decimal(amount),
+            (Some(amount), None) => {
+                self.times(charge, quantity.clone() * Exact::from_decimal(amount))
+            }
             _ => Exact::zero(),
         };
         (quantity, list)
+    }
+
+    /// An amount times the factors of its charge.
+    pub(crate) fn times(&self, charge: &Charge, amount: Exact) -> Exact {
+        if charge.factors.is_empty() {
+            return amount;
+        }
+        amount * self.plan.factor(&charge.factors)
     }
 
     /// The exact net amount of placed use at prices per unit and percent discounts, as a
@@ -362,18 +389,12 @@ impl<'p, 'a> Timeline<'p, 'a> {
             value += match over {
                 Some(_) => {
                     let at = instant(interval.start);
-                    self.decided_value(&self.plan.decide(&self.subject, at, over), used)
+                    self.simple_values(&self.plan.decide(&self.subject, at, over), used)
                 }
-                None => self.decided_value(&interval.decision, used),
+                None => self.simple_values(&interval.decision, used),
             };
         }
         value
-    }
-
-    /// The value of some use as decided.
-    fn decided_value(&self, decision: &Decision, used: Used) -> Exact {
-        let charges = decision.charges.iter();
-        charges.map(|charge| self.simple_value(charge, used)).sum()
     }
 
     /// What was used and has no price, is of unknown size, or is bought twice.
@@ -425,7 +446,7 @@ impl<'p, 'a> Timeline<'p, 'a> {
     pub(crate) fn value_as_of(&self, placed: &[Placed], as_of: DateTime<Utc>) -> Exact {
         let decision = self.plan.decide(&self.subject, as_of, None);
         let used = self.used_by_interval(placed).into_iter();
-        used.map(|(_, used)| self.decided_value(&decision, used))
+        used.map(|(_, used)| self.simple_values(&decision, used))
             .sum()
     }
 
@@ -447,12 +468,38 @@ impl<'p, 'a> Timeline<'p, 'a> {
             let other = self.plan.decide_with_package(&self.subject, at, package);
             let Some(other) = other else { continue };
             let saving =
-                self.decided_value(&interval.decision, used) - self.decided_value(&other, used);
+                self.simple_values(&interval.decision, used) - self.simple_values(&other, used);
             note(vm, &interval.decision.account, saving);
         }
     }
 
-    fn simple_value(&self, charge: &Charge, used: Used) -> Exact {
+    /// The value of some use as decided.
+    fn simple_values(&self, decision: &Decision, used: Used) -> Exact {
+        let charges = decision.charges.iter();
+        charges
+            .map(|charge| {
+                let list = match charge.of.and_then(|index| decision.charges.get(index)) {
+                    Some(of) => self.simple_percentage(charge, &self.simple_list(of, used)),
+                    None => self.simple_list(charge, used),
+                };
+                super::discount::after_percent(self.plan.book, &list, &charge.discounts)
+            })
+            .sum()
+    }
+
+    fn simple_percentage(&self, charge: &Charge, of: &Exact) -> Exact {
+        let price = charge
+            .price
+            .and_then(|index| self.plan.book.prices.get(index));
+        let amount = price
+            .filter(|_| charge.exemption.is_none())
+            .and_then(|price| super::accumulate::unit_price(&price.kind));
+        amount.map_or_else(Exact::zero, |amount| {
+            self.times(charge, of.clone() * amount)
+        })
+    }
+
+    fn simple_list(&self, charge: &Charge, used: Used) -> Exact {
         let Some(price) = charge
             .price
             .and_then(|index| self.plan.book.prices.get(index))
@@ -463,11 +510,10 @@ impl<'p, 'a> Timeline<'p, 'a> {
             return Exact::zero();
         }
         let (quantity, list) = self.amounts(charge, used);
-        let list = match super::accumulate::unit_price(&price.kind) {
-            Some(amount) if price.accumulates() => quantity * amount,
+        match super::accumulate::unit_price(&price.kind) {
+            Some(amount) if price.accumulates() => self.times(charge, quantity * amount),
             _ => list,
-        };
-        super::discount::after_percent(self.plan.book, &list, &charge.discounts)
+        }
     }
 }
 

@@ -177,7 +177,7 @@ impl<'a> Rating<'a> {
             .sum();
         Bill {
             period: plan.period,
-            zone: plan.book.zone_name().to_owned(),
+            zone: plan.book.zones.at(plan.period.start()).name().to_owned(),
             currency,
             book: BookVersion {
                 name: plan.book.name.clone(),
