@@ -28,6 +28,7 @@
 mod support;
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::sync::mpsc;
 
 use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
@@ -468,7 +469,7 @@ proptest! {
             let gaps = bill.findings.iter().filter(|finding| matches!(finding.kind, FindingKind::NotMetered | FindingKind::OwnerNotMetered));
             gaps.map(|finding| finding.millis).sum::<i128>()
         };
-        prop_assert_eq!(gap(&bill) - gap(&scene.rate()), i128::from(parsed[lost].quantity.amount()));
+        prop_assert_eq!(gap(&bill) - gap(&scene.rate()), parsed[lost].quantity.amount());
     }
 
     /// 16: two prices of one key load if, and only if, they are never valid together; the
@@ -522,7 +523,10 @@ fn graduated(tiers: &[(u64, u32, u32)]) -> String {
             String::new()
         };
         let (amount, flat) = (cents(*amount), cents(*flat));
-        text += &format!("{{ {up_to}amount = \"{amount}\", flat = \"{flat}\" }}, ");
+        let _ = write!(
+            text,
+            "{{ {up_to}amount = \"{amount}\", flat = \"{flat}\" }}, "
+        );
     }
     text + "]\n"
 }
@@ -539,17 +543,18 @@ fn terms() -> impl Strategy<Value = String> {
         let cents = |cents: u32| format!("{}.{:02}", cents / 100, cents % 100);
         let mut text = format!("[[tax]]\nid = \"vat\"\npercent = \"{}\"\n", cents(rate));
         if let Some(rate) = reduced {
-            text += &format!("[[tax]]\nid = \"reduced\"\npercent = \"{}\"\nmeters = [\"disk\"]\n", cents(rate));
+            let _ = write!(text, "[[tax]]\nid = \"reduced\"\npercent = \"{}\"\nmeters = [\"disk\"]\n", cents(rate));
         }
         for (index, (amount, after_tax, priority)) in credits.into_iter().enumerate() {
-            text += &format!(
+            let _ = write!(
+                text,
                 "[[credit]]\nid = \"credit{index}\"\namount = \"{}\"\nafter_tax = {after_tax}\npriority = {priority}\nscope = {{ domain = \"ROOT/acme\" }}\n",
                 cents(amount)
             );
         }
         for (section, amount) in [("minimum", least), ("maximum", most)] {
             if let Some(amount) = amount {
-                text += &format!("[[{section}]]\nid = \"{section}\"\namount = \"{}\"\nper = \"domain\"\n", cents(amount));
+                let _ = write!(text, "[[{section}]]\nid = \"{section}\"\namount = \"{}\"\nper = \"domain\"\n", cents(amount));
             }
         }
         text
@@ -606,7 +611,7 @@ fn can_be_lost(records: &[UsageRecord], place: usize, period: Period) -> bool {
         record.usage_type,
         UsageType::AllocatedVm | UsageType::Volume | UsageType::IpAddress
     );
-    let whole = i128::from(record.quantity.amount()) == i128::from(record.window.millis());
+    let whole = record.quantity.amount() == i128::from(record.window.millis());
     let inside = period.intersect(&record.window) == Some(record.window);
     let of_resource = |other: &&UsageRecord| {
         other.usage_type == record.usage_type && other.identity() == record.identity()
@@ -614,7 +619,7 @@ fn can_be_lost(records: &[UsageRecord], place: usize, period: Period) -> bool {
     let whole_in = |at: DateTime<Utc>| {
         records.iter().filter(of_resource).any(|other| {
             other.window.contains(at)
-                && i128::from(other.quantity.amount()) == i128::from(other.window.millis())
+                && other.quantity.amount() == i128::from(other.window.millis())
         })
     };
     expected

@@ -3,7 +3,9 @@
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
-use cloudstack_usage::{DomainId, Holder, Inventory, Moment, Period, ResourceId, Tag, VmId};
+use cloudstack_usage::{
+    DomainId, Holder, Inventory, Moment, MomentSource, Period, ResourceId, Tag, VmId,
+};
 use rust_decimal::Decimal;
 
 use super::limits::TrueUp;
@@ -641,6 +643,14 @@ impl<'p, 'a> LineBuilder<'_, 'p, 'a> {
                     }
                 }
             }
+        }
+        for hold in timeline.subject.holds() {
+            let moment = Moment {
+                at: hold.from,
+                source: MomentSource::Seen,
+                not_before: Some(hold.from),
+            };
+            note(hold.words(), &moment);
         }
         bounds
     }
