@@ -31,7 +31,7 @@ struct Stake {
     /// What the states cost more or less than each other, added over the streams.
     value: Exact,
     matters: bool,
-    /// The streams that it concerns, each with its use in doubt.
+    /// The streams that it concerns, each with its use in doubt, where the book holds back.
     streams: Vec<(usize, Vec<Placed>)>,
 }
 
@@ -92,6 +92,7 @@ fn stakes(
             let Some(account) = account(timeline) else {
                 continue;
             };
+            let holds_back = wanted(plan, doubt.kind) == Policy::Hold;
             let stake = stakes.entry(doubt).or_insert_with(|| Stake {
                 account,
                 value: Exact::zero(),
@@ -100,7 +101,9 @@ fn stakes(
             });
             stake.matters |= moved || is != other;
             stake.value += value;
-            stake.streams.push((index, placed));
+            if holds_back {
+                stake.streams.push((index, placed));
+            }
         }
     }
     stakes.retain(|_, stake| stake.matters);
@@ -125,11 +128,7 @@ impl Doubt {
 
 impl Uncertain {
     fn tag(&mut self, plan: &Plan<'_>, timelines: &[Timeline<'_, '_>], doubt: Doubt, stake: Stake) {
-        let wanted = match doubt.kind {
-            FindingKind::NoHistory => plan.book.findings.no_history,
-            _ => plan.book.findings.uncertain_moment,
-        };
-        if wanted != Policy::Hold {
+        if wanted(plan, doubt.kind) != Policy::Hold {
             self.findings.push(finding(plan, doubt, stake, None));
             return;
         }
@@ -210,6 +209,14 @@ impl Uncertain {
                 ),
             });
         }
+    }
+}
+
+/// What the book does about a doubt.
+fn wanted(plan: &Plan<'_>, kind: FindingKind) -> Policy {
+    match kind {
+        FindingKind::NoHistory => plan.book.findings.no_history,
+        _ => plan.book.findings.uncertain_moment,
     }
 }
 
