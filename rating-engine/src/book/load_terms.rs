@@ -42,8 +42,7 @@ fn read_policies(top: &mut Fields<'_>) -> FindingPolicies {
         ("bill-once", Policy::BillOnce),
         ("flag", Policy::BillAndFlag),
     ];
-    // what is not known for certain is billed as the statement says and reported
-    const FLAG: &[(&str, Policy)] = &[("flag", Policy::BillAndFlag)];
+    const STATE: &[(&str, Policy)] = &[("hold", Policy::Hold), ("flag", Policy::BillAndFlag)];
     let standard = FindingPolicies::default();
     let Some(mut row) = top.table("findings") else {
         return standard;
@@ -57,9 +56,13 @@ fn read_policies(top: &mut Fields<'_>) -> FindingPolicies {
         outside_lifetime: row
             .choice("outside_lifetime", CUT)
             .unwrap_or(standard.outside_lifetime),
+        no_history: row
+            .choice("no_history", STATE)
+            .unwrap_or(standard.no_history),
+        uncertain_moment: row
+            .choice("uncertain_moment", STATE)
+            .unwrap_or(standard.uncertain_moment),
     };
-    row.choice("no_history", FLAG);
-    row.choice("uncertain_moment", FLAG);
     row.finish();
     policies
 }

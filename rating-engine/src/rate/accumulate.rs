@@ -301,15 +301,16 @@ pub(crate) fn unit_price(kind: &PriceKind) -> Option<Exact> {
 }
 
 /// A fee that is charged once stays with the first part of a resource that came into being
-/// within the period; all other parts of it cost nothing and are dropped.
+/// within the period; all other parts of it cost nothing and are dropped. Another price or
+/// owner later in the period makes no second fee.
 fn charge_once(book: &PriceBook, timelines: &[Timeline<'_, '_>], parts: &mut Vec<Part>) {
-    let mut first: BTreeMap<(usize, ResourceId), usize> = BTreeMap::new();
+    let mut first: BTreeMap<(&Target, ResourceId), usize> = BTreeMap::new();
     let mut drop = vec![false; parts.len()];
     for index in 0..parts.len() {
         let Some(part) = parts.get(index) else {
             continue;
         };
-        let Some((price_index, price)) = charged_price(book, timelines, part) else {
+        let Some((_, price)) = charged_price(book, timelines, part) else {
             continue;
         };
         if price.per != Per::Once {
@@ -319,7 +320,8 @@ fn charge_once(book: &PriceBook, timelines: &[Timeline<'_, '_>], parts: &mut Vec
             continue;
         };
         let born_now = timeline.born_in_period();
-        let key = (price_index, timeline.subject.stream.key.identity.clone());
+        let resource = timeline.subject.stream.key.identity.clone();
+        let key = (&price.target, resource);
         let earlier = first.get(&key).copied();
         let keep = born_now
             && earlier.is_none_or(|other| {

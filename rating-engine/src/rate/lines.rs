@@ -4,7 +4,9 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use cloudstack_usage::{DomainId, Holder, Inventory, Moment, Period, ResourceId, Tag, VmId};
+use cloudstack_usage::{
+    DomainId, Holder, Inventory, Moment, MomentSource, Period, ResourceId, Tag, VmId,
+};
 
 use super::key_text::KeyText;
 use super::limits::TrueUp;
@@ -694,6 +696,14 @@ impl<'p, 'a> LineBuilder<'_, 'p, 'a> {
                     }
                 }
             }
+        }
+        for hold in timeline.subject.holds() {
+            let moment = Moment {
+                at: hold.from,
+                source: MomentSource::Seen,
+                not_before: Some(hold.from),
+            };
+            note(hold.words(), &moment);
         }
         bounds
     }

@@ -5,6 +5,7 @@ mod advice;
 mod coverage;
 mod digest;
 mod discount;
+mod doubts;
 mod key_text;
 mod limits;
 mod lines;

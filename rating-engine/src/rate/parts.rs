@@ -9,7 +9,7 @@ use super::prorate::proration_of;
 use crate::book::model::{Per, Target};
 use crate::exact::Exact;
 use crate::meter::Meter;
-use crate::plan::{Charge, Decision, Override, Plan, Subject};
+use crate::plan::{Charge, Decision, Hold, Override, Plan, Subject};
 use crate::statement::Placement;
 use crate::unit::Measure;
 use crate::usage::Placed;
@@ -442,12 +442,17 @@ impl<'p, 'a> Timeline<'p, 'a> {
             })
     }
 
-    /// The value of placed use if everything was as decided at `as_of`.
-    pub(crate) fn value_as_of(&self, placed: &[Placed], as_of: DateTime<Utc>) -> Exact {
-        let decision = self.plan.decide(&self.subject, as_of, None);
-        let used = self.used_by_interval(placed).into_iter();
-        used.map(|(_, used)| self.simple_values(&decision, used))
-            .sum()
+    /// The value of placed use with this held back.
+    pub(crate) fn value_holding<'h>(
+        &self,
+        placed: &[Placed],
+        holds: impl IntoIterator<Item = &'h Hold>,
+    ) -> Exact
+    where
+        'p: 'h,
+    {
+        let subject: Subject<'h> = self.subject.clone();
+        Timeline::new(self.plan, subject.holding(holds), self.plan.period).value(placed, None)
     }
 
     /// What each VM's part of the placed use would have cost less with just the package of

@@ -9,14 +9,15 @@ use cloudstack_usage::{
 
 use super::coverage::{self, PlacedByResource, hours};
 use super::parts::{Fate, Part, Problem, Timeline, What, instant};
-use super::{advice, digest, lines, records_only, sizes, stages, uncertainty};
+use super::uncertainty::{self, Uncertain};
+use super::{advice, digest, doubts, lines, records_only, sizes, stages};
 use crate::book::model::{Inheritance, PriceBook, Target};
 use crate::error::RatingError;
 use crate::exact::Exact;
 use crate::finding::{Finding, FindingKind, Policy};
 use crate::meter::Meter;
 use crate::money::Money;
-use crate::plan::{Plan, Subject};
+use crate::plan::{Hold, Plan, Subject};
 use crate::statement::{Bill, BookVersion, Counts, Placement};
 use crate::usage::{
     Attachments, Clean, Doubt, Grid, Placed, Stream, Streams, clean, place, spread,
@@ -131,16 +132,17 @@ impl<'a> Rating<'a> {
             .map(|stream| prepare(&plan, &grid, stream))
             .collect();
         let attachments = attachments(&plan, &streams, &prepared);
-        let timelines: Vec<Timeline<'_, '_>> = streams
-            .iter()
-            .map(|stream| {
-                Timeline::new(
-                    &plan,
-                    Subject::new(stream, plan.inventory, &attachments),
-                    plan.period,
-                )
-            })
-            .collect();
+        let timelines = timelines(&plan, &streams, &attachments, &[]);
+        let placed: Vec<&[Placed]> = prepared.iter().map(|one| one.placed.as_slice()).collect();
+        let Uncertain {
+            findings: uncertain,
+            holds,
+        } = uncertainty::uncertain(&plan, &timelines, &placed);
+        let timelines = if holds.is_empty() {
+            timelines
+        } else {
+            self::timelines(&plan, &streams, &attachments, &holds)
+        };
 
         let mut counts = Counts::default();
         let mut parts: Vec<Part> = Vec::new();
@@ -152,10 +154,8 @@ impl<'a> Rating<'a> {
         let statements = lines::statements(&plan, &timelines, &parts, &true_ups);
 
         let mut findings = rejected(&rejections);
-        let view: Vec<(Timeline<'_, '_>, &[Placed])> = timelines
-            .into_iter()
-            .zip(prepared.iter().map(|prepared| prepared.placed.as_slice()))
-            .collect();
+        let view: Vec<(Timeline<'_, '_>, &[Placed])> = timelines.into_iter().zip(placed).collect();
+        findings.extend(uncertain);
         findings.extend(findings_of(
             &plan,
             inventory,
@@ -205,6 +205,21 @@ fn finding_order(finding: &Finding) -> impl Ord {
         finding.kind.slug(),
         finding.message.clone(),
     )
+}
+
+/// The decisions for each stream, with what is held back for doubts.
+fn timelines<'p, 'a>(
+    plan: &'p Plan<'a>,
+    streams: &'p [Stream],
+    attachments: &'p Attachments,
+    holds: &'p [Hold],
+) -> Vec<Timeline<'p, 'a>> {
+    let subjects = streams
+        .iter()
+        .map(|stream| Subject::new(stream, plan.inventory, attachments).holding(holds));
+    subjects
+        .map(|subject| Timeline::new(plan, subject, plan.period))
+        .collect()
 }
 
 fn prepare(plan: &Plan<'_>, grid: &Grid, stream: &Stream) -> Prepared {
@@ -287,7 +302,7 @@ fn attachments(plan: &Plan<'_>, streams: &[Stream], prepared: &[Prepared]) -> At
     Attachments::new(plan.inventory, rows.collect())
 }
 
-fn touches(plan: &Plan<'_>, start: i64, end: i64) -> bool {
+pub(super) fn touches(plan: &Plan<'_>, start: i64, end: i64) -> bool {
     let (period_start, period_end) = plan.bounds();
     start < period_end && period_start < end
 }
@@ -397,12 +412,7 @@ fn findings_of(
     }
     let mut findings = coverage::not_metered(plan, attachments, grid, &by_resource, &owners);
     for ((timeline, _), prepared) in view.iter().zip(prepared) {
-        findings.extend(
-            prepared
-                .doubts
-                .iter()
-                .filter_map(|doubt| doubt_finding(plan, timeline, doubt)),
-        );
+        findings.extend(doubts::findings(plan, timeline, &prepared.doubts));
         findings.extend(unknown_type(plan, timeline, prepared));
         findings.extend(no_effect(plan, timeline));
         findings.extend(outside_lifetime(plan, timeline, &prepared.outside));
@@ -413,8 +423,6 @@ fn findings_of(
         .collect();
     findings.extend(sizes::several_sizes(plan, view, &windows));
     findings.extend(problem_findings(plan, view));
-    findings.extend(uncertainty::tag_findings(plan, view));
-    findings.extend(uncertainty::size_findings(plan, view));
     findings.extend(uncertainty::unknown_tag_findings(plan, view));
     findings.extend(advice::cheaper_packages(plan, view));
     findings.extend(scope_findings(plan));
@@ -422,7 +430,11 @@ fn findings_of(
     findings
 }
 
-fn base_finding(kind: FindingKind, policy: Policy, timeline: &Timeline<'_, '_>) -> Finding {
+pub(super) fn base_finding(
+    kind: FindingKind,
+    policy: Policy,
+    timeline: &Timeline<'_, '_>,
+) -> Finding {
     let stream = timeline.subject.stream;
     Finding {
         kind,
@@ -445,88 +457,13 @@ fn base_finding(kind: FindingKind, policy: Policy, timeline: &Timeline<'_, '_>) 
     }
 }
 
-fn describe(timeline: &Timeline<'_, '_>) -> String {
+pub(super) fn describe(timeline: &Timeline<'_, '_>) -> String {
     let stream = timeline.subject.stream;
     let name = timeline
         .subject
         .name_at(instant(0))
         .map_or_else(|| stream.key.identity.to_string(), str::to_owned);
     format!("{} of {name}", stream.key.usage_type)
-}
-
-fn doubt_finding(plan: &Plan<'_>, timeline: &Timeline<'_, '_>, doubt: &Doubt) -> Option<Finding> {
-    let policies = plan.book.findings;
-    let done = |policy| match policy {
-        Policy::BillAndFlag => "billed all the same",
-        Policy::BillOnce => "billed once",
-        Policy::Clip => "that is held",
-        Policy::Hold => "the whole record is held",
-    };
-    let (kind, policy, start, end, amount, records, words) = match *doubt {
-        Doubt::Duplicate {
-            start,
-            end,
-            amount,
-            copies,
-        } => {
-            let policy = policies.duplicate;
-            let words = format!("{copies} more identical record(s); {}", done(policy));
-            let amount = amount * i128::from(copies);
-            let kind = FindingKind::Duplicate;
-            (kind, policy, start, end, amount, copies, words)
-        }
-        Doubt::Overlap {
-            start,
-            end,
-            amount,
-            records,
-        } => {
-            let policy = policies.overlap;
-            let words = format!("repeats what another window has; {}", done(policy));
-            let kind = FindingKind::Overlap;
-            (kind, policy, start, end, amount, records, words)
-        }
-        Doubt::OverWindow {
-            start,
-            end,
-            amount,
-            records,
-        } => {
-            let policy = policies.over_window;
-            let words = match policy {
-                Policy::Hold => format!("{} in a shorter window; {}", hours(amount), done(policy)),
-                _ => format!(
-                    "{} more than its window has; {}",
-                    hours(amount),
-                    done(policy)
-                ),
-            };
-            let kind = FindingKind::OverWindow;
-            (kind, policy, start, end, amount, records, words)
-        }
-    };
-    if !touches(plan, start, end) {
-        return None;
-    }
-    let period = Period::new(instant(start), instant(end)).ok()?;
-    let held = Placed {
-        start,
-        end,
-        amount,
-        placement: Placement::Spread,
-        records,
-        windows: 1,
-    };
-    let time = timeline.subject.stream.key.usage_type.unit() == Some(cloudstack_usage::Unit::Time);
-    let is_attach_row = timeline.subject.stream.key.is_attach_row();
-    Some(Finding {
-        period: Some(period),
-        millis: if time { amount } else { 0 },
-        records,
-        value: (!is_attach_row).then(|| timeline.value(&[held], None)),
-        message: format!("{}, window {period}: {words}", describe(timeline)),
-        ..base_finding(kind, policy, timeline)
-    })
 }
 
 fn unknown_type(
