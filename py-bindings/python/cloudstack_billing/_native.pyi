@@ -108,6 +108,9 @@ class PriceBook:
     @property
     def digest(self) -> str:
         """SHA-256 of the book's content, the same for TOML and JSON."""
+    def for_customer(self, domain: str) -> PriceBook:
+        """The book for the statement of one customer: the same, with dates civil in the zone
+        that the book gives to its domain (a path). Take that customer's statement alone."""
     def month(self, year: int, month: int) -> Period:
         """The civil month in the book's zone."""
     def period(self, first: date, last: date) -> Period:

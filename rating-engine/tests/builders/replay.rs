@@ -116,6 +116,9 @@ pub(crate) fn replay(book: &PriceBook, add_up: bool, bill: &Bill) {
                 panic!("per unit only")
             };
             let list = replay_list(line, segment, &Fraction::parse(&amount.to_string()));
+            let list = line.factors.iter().fold(list, |list, factor| {
+                list.times(&Fraction::parse(&factor.by.to_string()))
+            });
             assert!(
                 list.is(&Fraction::parse(&segment.list.to_string())),
                 "{}",
