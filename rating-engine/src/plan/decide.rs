@@ -475,11 +475,7 @@ impl<'a, 's> Deciding<'_, 'a, 's> {
                 }
                 return basis == Some(Basis::Allocated);
             }
-            let priced = self
-                .plan
-                .prices_of(&target)
-                .any(|(_, price)| price.validity.contains(self.at));
-            if basis == Some(Basis::Allocated) && !priced {
+            if self.lacks_price(&target, basis) {
                 self.decision.unpriced.push(target);
             }
             return false;
@@ -499,6 +495,23 @@ impl<'a, 's> Deciding<'_, 'a, 's> {
             package.map(|package| format!("included in {package}")),
         );
         true
+    }
+
+    /// Whether nothing pays for a service: of a VM, no price of either of its times, nor any
+    /// that is charged with its volumes; of a volume, none of the customer's prices, where
+    /// all of them are charged with volumes. A VM says so once, with its allocated time.
+    fn lacks_price(&self, target: &Target, basis: Option<Basis>) -> bool {
+        let prices = self.plan.prices_at(target, &self.position);
+        let mut by_disk = prices
+            .filter(|(_, price)| price.validity.contains(self.at))
+            .map(|(_, price)| price.unit.measure() == Measure::DiskBytes)
+            .peekable();
+        let lacks = match basis {
+            Some(Basis::Allocated) => !by_disk.any(|by_disk| by_disk),
+            Some(Basis::Running) => false,
+            None => by_disk.peek().is_some() && by_disk.all(|by_disk| by_disk),
+        };
+        lacks && self.price(target, None).is_none()
     }
 
     /// The price of a service that is a percentage of other charges. It follows them, so
