@@ -90,12 +90,17 @@ def main():
     parsing = subprocess.run(
         [binary, "parse", str(min(records, 200_000)), str(rounds)], check=True, capture_output=True, text=True
     ).stdout
-    text = report(records, rounds, lines, contenders, times, parsing)
+    ingest = subprocess.run(
+        [binary, "ingest", data, str(min(records, 300_000)), str(rounds)], check=True, capture_output=True, text=True
+    ).stdout
+    memory = [(count, cpu([binary, "sync", data / "memory.sqlite", count])[1]) for count in (records, 10 * records)]
+    (data / "memory.sqlite").unlink()
+    text = report(records, rounds, lines, contenders, times, parsing, ingest, memory)
     (HERE / "RESULTS.md").write_text(text)
     print(text)
 
 
-def report(records, rounds, lines, contenders, times, parsing):
+def report(records, rounds, lines, contenders, times, parsing, ingest, memory):
     ours = next(iter(contenders))
     rows = []
     for order in ("ordered", "shuffled"):
@@ -129,6 +134,13 @@ also makes findings, explanations and the digest. *Shuffled*: within each day.
 |---|---|---|
 {parsing}
 Both orders give the same bill and digest; the run fails otherwise.
+
+## Sync into SQLite
+
+| step | records/s | |
+|---|---|---|
+{ingest}
+Peak memory of a sync of {memory[0][0]} records: {memory[0][1]:.0f} MB, of {memory[1][0]} records: {memory[1][1]:.0f} MB.
 """
 
 

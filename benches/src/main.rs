@@ -4,12 +4,16 @@
 //! - `billing-benches rate FOLDER USAGE RESULT`: rates a usage file of the folder by the row
 //!   path, and writes cents per domain, project, resource and component
 //! - `billing-benches parse RECORDS ROUNDS`: parsing of response pages beside rating
+//! - `billing-benches ingest FOLDER RECORDS ROUNDS`: a sync into SQLite beside parsing the same
+//!   pages and SQLite's own bulk insert
+//! - `billing-benches sync DATABASE RECORDS`: that sync alone, for its memory
 #![expect(
     clippy::print_stdout,
     reason = "a program that prints its measurements"
 )]
 
 mod files;
+mod ingest;
 mod pages;
 mod parsing;
 mod rows;
@@ -31,6 +35,14 @@ fn main() -> Result<(), Failure> {
             print!("{}", parsing::measure(records.parse()?, rounds.parse()?)?);
             Ok(())
         }
-        _ => Err("usage: billing-benches generate|rate|parse …, see src/main.rs".into()),
+        ["ingest", folder, records, rounds] => {
+            let (records, rounds) = (records.parse()?, rounds.parse()?);
+            print!("{}", ingest::measure(Path::new(folder), records, rounds)?);
+            Ok(())
+        }
+        ["sync", database, records] => ingest::into_sqlite(Path::new(database), records.parse()?),
+        _ => {
+            Err("usage: billing-benches generate|rate|parse|ingest|sync …, see src/main.rs".into())
+        }
     }
 }

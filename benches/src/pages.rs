@@ -29,31 +29,36 @@ pub(crate) fn start() -> DateTime<Utc> {
     DateTime::from_timestamp(1_790_812_800, 0).unwrap_or_default()
 }
 
+/// The VMs of a month of about so many records.
+fn vms(records: usize) -> usize {
+    let per_vm = RECORDS_PER_VM_DAY * usize::try_from(DAYS).unwrap_or(31);
+    (records / per_vm).max(1)
+}
+
 /// A month of about so many records.
 pub(crate) fn month(records: usize) -> Month {
-    let per_vm = RECORDS_PER_VM_DAY * usize::try_from(DAYS).unwrap_or(31);
-    let vms = (records / per_vm).max(1);
     let mut month = Month {
         pages: Vec::new(),
-        snapshots: vec![],
+        snapshots: vec![snapshot(vms(records), 0), snapshot(vms(records), 15)],
         records: 0,
     };
-    let mut page: Vec<String> = Vec::with_capacity(500);
-    for day in 0..DAYS {
-        for vm in 0..vms {
-            for record in day_of_vm(vm, day) {
-                page.push(record);
-                month.records += 1;
-                if page.len() == 500 {
-                    month.pages.push(answer(&page));
-                    page.clear();
-                }
-            }
-        }
+    for (page, records) in pages(records) {
+        month.pages.push(page);
+        month.records += records;
     }
-    month.pages.push(answer(&page));
-    month.snapshots = vec![snapshot(vms, 0), snapshot(vms, 15)];
     month
+}
+
+/// The pages of a month of about so many records, each with its number of records, made
+/// one by one.
+pub(crate) fn pages(records: usize) -> impl Iterator<Item = (String, usize)> {
+    let vms = vms(records);
+    let days = (0..DAYS).flat_map(move |day| (0..vms).map(move |vm| (vm, day)));
+    let mut records = days.flat_map(|(vm, day)| day_of_vm(vm, day));
+    std::iter::from_fn(move || {
+        let page: Vec<String> = records.by_ref().take(500).collect();
+        (!page.is_empty()).then(|| (answer(&page), page.len()))
+    })
 }
 
 fn answer(records: &[String]) -> String {

@@ -1,0 +1,161 @@
+//! A sync into SQLite beside what it cannot be faster than: parsing the same pages, and
+//! SQLite's own bulk insert of the same rows.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use cloudstack_usage::{
+    Error, Kind, ParsedRecord, Period, Snapshot, SnapshotFetch, Source, UsageFetch, UsagePage,
+    parse_usage_page,
+};
+use cloudstack_usage_store::{SqliteStore, SyncOptions, sync};
+use rusqlite::{Connection, params};
+
+use crate::{Failure, pages};
+
+/// A server that makes its pages as they are asked for.
+struct Generated {
+    records: usize,
+}
+
+impl Source for Generated {
+    fn usage(
+        &mut self,
+        _: Period,
+        sink: &mut dyn FnMut(UsagePage) -> Result<(), Error>,
+    ) -> Result<UsageFetch, Error> {
+        for (page, _) in pages::pages(self.records) {
+            sink(parse_usage_page("generated", page.as_bytes())?)?;
+        }
+        Ok(UsageFetch {
+            complete: true,
+            notices: Vec::new(),
+        })
+    }
+
+    fn snapshot(&mut self, at: DateTime<Utc>, _: &[Kind]) -> Result<SnapshotFetch, Error> {
+        Ok(SnapshotFetch {
+            snapshot: Snapshot::new(at),
+            rejections: Vec::new(),
+            notices: Vec::new(),
+        })
+    }
+}
+
+/// Syncs about so many records into a new database.
+pub(crate) fn into_sqlite(database: &Path, records: usize) -> Result<(), Failure> {
+    let _ = std::fs::remove_file(database);
+    let now = pages::start() + TimeDelta::days(40);
+    let options = SyncOptions::new(now).first_from(pages::start()).kinds([]);
+    let mut store = SqliteStore::open(database)?;
+    let report = sync(
+        &mut Generated { records },
+        &mut store,
+        &options,
+        &mut |_| {},
+    )?;
+    if !report.usage_complete || report.usage.new == 0 || report.usage.rejected > 0 {
+        return Err("the sync did not store everything".into());
+    }
+    Ok(())
+}
+
+/// Measures, and gives the rows of a table.
+pub(crate) fn measure(folder: &Path, records: usize, rounds: usize) -> Result<String, Failure> {
+    let (mut making, mut parsing, mut inserting, mut syncing) = (vec![], vec![], vec![], vec![]);
+    for _ in 0..rounds {
+        let started = Instant::now();
+        let pages: Vec<String> = pages::pages(records).map(|(page, _)| page).collect();
+        making.push(started.elapsed());
+
+        let started = Instant::now();
+        let parsed: Vec<ParsedRecord> = parse(&pages)?;
+        parsing.push(started.elapsed());
+        drop(pages);
+
+        inserting.push(bulk_insert(&folder.join("bulk.sqlite"), &parsed)?);
+        drop(parsed);
+
+        let started = Instant::now();
+        into_sqlite(&folder.join("sync.sqlite"), records)?;
+        syncing.push(started.elapsed());
+    }
+    let (making, parsing) = (median(making), median(parsing));
+    let (inserting, syncing) = (median(inserting), median(syncing));
+    // the server's part of the work is none of the sync's
+    let syncing = syncing.saturating_sub(making);
+    let slower = parsing.max(inserting);
+    Ok(format!(
+        "| parse response pages | {} | |\n\
+        | SQLite's bulk insert of the same rows | {} | |\n\
+        | sync into SQLite, parsing included | {} | {} % of the slower of the two |\n",
+        per_second(records, parsing),
+        per_second(records, inserting),
+        per_second(records, syncing),
+        slower.as_micros() * 100 / syncing.as_micros().max(1),
+    ))
+}
+
+fn parse(pages: &[String]) -> Result<Vec<ParsedRecord>, Failure> {
+    let mut parsed = Vec::new();
+    for page in pages {
+        parsed.extend(parse_usage_page("generated", page.as_bytes())?.records);
+    }
+    Ok(parsed)
+}
+
+/// The rows that a store needs, in one transaction, without asking what is there: the key
+/// and time of each record, its owner, and its text as sent, with an index over each of the
+/// two that are searched.
+fn bulk_insert(database: &Path, parsed: &[ParsedRecord]) -> Result<Duration, Failure> {
+    let _ = std::fs::remove_file(database);
+    let started = Instant::now();
+    let connection = Connection::open(database)?;
+    connection.execute_batch(
+        "PRAGMA journal_mode = WAL;
+        CREATE TABLE usage (id INTEGER PRIMARY KEY, record_key TEXT NOT NULL, usage_type INTEGER NOT NULL,
+            window_start INTEGER NOT NULL, window_end INTEGER NOT NULL, raw_usage TEXT NOT NULL,
+            domain TEXT NOT NULL, holder TEXT NOT NULL, resource TEXT, vm TEXT, sent TEXT NOT NULL) STRICT;
+        CREATE INDEX usage_key ON usage (record_key);
+        CREATE INDEX usage_time ON usage (window_start, window_end);
+        BEGIN",
+    )?;
+    {
+        let mut insert = connection.prepare(
+            "INSERT INTO usage (record_key, usage_type, window_start, window_end, raw_usage, domain, holder,
+                resource, vm, sent) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        )?;
+        for entry in parsed {
+            let record = &entry.record;
+            insert.execute(params![
+                format!(
+                    "{} {} {}",
+                    record.usage_type.id(),
+                    record.identity(),
+                    record.window.start().timestamp()
+                ),
+                record.usage_type.id(),
+                record.window.start().timestamp_millis(),
+                record.window.end().timestamp_millis(),
+                record.raw_usage.to_string(),
+                record.owner.domain.to_string(),
+                format!("{:?}", record.owner.holder),
+                record.resource.as_ref().map(ToString::to_string),
+                record.vm.as_ref().map(ToString::to_string),
+                &*entry.json,
+            ])?;
+        }
+    }
+    connection.execute_batch("COMMIT")?;
+    Ok(started.elapsed())
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort_unstable();
+    times.get(times.len() / 2).copied().unwrap_or_default()
+}
+
+fn per_second(records: usize, time: Duration) -> u128 {
+    records as u128 * 1_000_000 / time.as_micros().max(1)
+}
