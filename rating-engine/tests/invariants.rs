@@ -469,7 +469,10 @@ proptest! {
             let gaps = bill.findings.iter().filter(|finding| matches!(finding.kind, FindingKind::NotMetered | FindingKind::OwnerNotMetered));
             gaps.map(|finding| finding.millis).sum::<i128>()
         };
-        prop_assert_eq!(gap(&bill) - gap(&scene.rate()), parsed[lost].quantity.amount());
+        let (more, had) = (gap(&bill) - gap(&scene.rate()), parsed[lost].quantity.amount());
+        // where a life ends is known by a sync, a minute from a change at most, and a gap of
+        // less than a minute is not told
+        prop_assert!((more - had).abs() <= 120_000, "{more} of {had}");
     }
 
     /// 16: two prices of one key load if, and only if, they are never valid together; the
