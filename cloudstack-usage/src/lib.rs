@@ -16,6 +16,7 @@ mod record;
 #[cfg(feature = "recording")]
 mod recording;
 mod source;
+mod sql;
 pub mod store;
 mod tag;
 mod tag_moments;
@@ -55,6 +56,7 @@ pub use record::{Holder, Owner, RecordKey, UsageRecord};
 #[cfg(feature = "recording")]
 pub use recording::{RecordedSource, read_metadata_folder, read_usage_files};
 pub use source::{Notice, ParsedRecord, Rejection, SnapshotFetch, Source, UsageFetch, UsagePage};
+pub use sql::SqlServer;
 pub use tag::{ResourceTag, Tag};
 pub use tag_moments::TagMomentRule;
 pub use usage_lifetimes::UsageLifetimes;

@@ -1,0 +1,5 @@
+//! Reading CloudStack's own databases.
+
+mod server;
+
+pub use server::SqlServer;
