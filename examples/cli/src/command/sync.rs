@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
 use clap::Args;
-use cloudstack_usage::store::{SyncRun, UsageStore as _};
+use cloudstack_usage::store::{SyncRun, UsageStore};
 use cloudstack_usage::{BlockingClient, ClientOptions, Credentials, HttpMethod};
-use cloudstack_usage_store::{SqliteStore, SyncOptions, SyncProgress, SyncReport, sync};
+use cloudstack_usage_store::{StoreLocation, SyncOptions, SyncProgress, SyncReport, sync};
 
 use crate::configuration::{Connection, ConnectionArgs, Method};
 use crate::dates::{Date, instant};
@@ -76,7 +76,7 @@ impl SyncArgs {
         let report = run_sync(
             &connection,
             &self.fetching,
-            &self.database.database,
+            &self.database.location_with(&self.connection)?,
             &options,
         )?;
         if json {
@@ -92,26 +92,29 @@ impl SyncArgs {
 pub(crate) fn run_sync(
     connection: &Connection,
     fetching: &FetchArgs,
-    database: &Path,
+    database: &StoreLocation,
     options: &SyncOptions,
 ) -> Result<SyncReport, Failure> {
     let mut client = client(connection, fetching)?;
     let notices = client
         .detect_dialect(options.now)
         .map_err(|error| Failure::from(error).at_endpoint(&connection.endpoint))?;
-    let is_new = !database.exists();
-    let mut store = SqliteStore::open(database).inspect_err(|_| {
-        if is_new {
-            remove_unless_locked(database, 0);
+    let new_file = match database {
+        StoreLocation::File(path) if !path.exists() => Some(path),
+        _ => None,
+    };
+    let mut store = database.open().inspect_err(|_| {
+        if let Some(file) = new_file {
+            remove_unless_locked(file, 0);
         }
     })?;
     let progress = Progress::new("asking CloudStack");
-    let synced = sync(&mut client, &mut store, options, &mut |step| {
+    let synced = sync(&mut client, &mut *store, options, &mut |step| {
         progress.say(said(&step));
     });
     drop(progress);
-    if synced.is_err() && is_new {
-        remove_if_empty(&mut store, database, options);
+    if let (Err(_), Some(file)) = (&synced, new_file) {
+        remove_if_empty(&mut *store, file, options);
     }
     let mut report =
         synced.map_err(|error| Failure::from(error).at_endpoint(&connection.endpoint))?;
@@ -142,7 +145,7 @@ fn client(connection: &Connection, fetching: &FetchArgs) -> Result<BlockingClien
 
 /// Takes away a database that holds nothing. While our transaction is open nobody else can
 /// sync this cloud into it; where another cloud has a lock beside it, it stays.
-fn remove_if_empty(store: &mut SqliteStore, database: &Path, options: &SyncOptions) {
+fn remove_if_empty(store: &mut dyn UsageStore, database: &Path, options: &SyncOptions) {
     let is_empty = store.clouds().is_ok_and(|clouds| clouds.is_empty());
     let run = SyncRun::new(&options.cloud, options.now);
     if let (true, Ok(_transaction)) = (is_empty, store.begin_sync(&run)) {
