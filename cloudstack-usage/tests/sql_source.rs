@@ -86,7 +86,7 @@ fn a_range_gives_the_records_whose_windows_touch_it() {
 }
 
 fn last_recorded() -> Snapshot {
-    let fetches = read_metadata_folder(&folder().join("metadata")).unwrap();
+    let fetches = read_metadata_folder(folder().join("metadata")).unwrap();
     fetches
         .into_iter()
         .map(|fetch| fetch.snapshot)

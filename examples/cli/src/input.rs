@@ -18,7 +18,7 @@ use crate::failure::Failure;
 /// The database, for all commands that use one.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct DatabaseArgs {
-    /// The database: a file of SQLite, or mysql://USER@HOST:PORT/DATABASE for MariaDB.
+    /// The database: a file of SQLite, or `mysql://USER@HOST:PORT/DATABASE` for MariaDB.
     #[arg(
         long,
         value_name = "FILE|URL",

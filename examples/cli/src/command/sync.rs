@@ -6,10 +6,10 @@ use std::time::Duration;
 use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
 use clap::Args;
 use cloudstack_usage::store::{SyncRun, UsageStore};
-use cloudstack_usage::{BlockingClient, ClientOptions, Credentials, HttpMethod};
+use cloudstack_usage::{BlockingClient, ClientOptions, Credentials, HttpMethod, Source};
 use cloudstack_usage_store::{StoreLocation, SyncOptions, SyncProgress, SyncReport, sync};
 
-use crate::configuration::{Connection, ConnectionArgs, Method};
+use crate::configuration::{Connection, ConnectionArgs, Method, Secret, secret};
 use crate::dates::{Date, instant};
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -31,8 +31,54 @@ pub(crate) struct SyncArgs {
     /// what is stored (two months at the first time).
     #[arg(long, value_name = "DATE")]
     from: Option<Date>,
+    /// Fetch this alone: the usage, or the metadata as it is now.
+    #[arg(long, value_name = "WHAT")]
+    only: Option<Part>,
     #[command(flatten)]
     fetching: FetchArgs,
+    #[command(flatten)]
+    sql: SqlArgs,
+}
+
+/// A part of what a sync fetches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Part {
+    /// Usage records.
+    Usage,
+    /// Names, owners, sizes, attachments, tags.
+    Metadata,
+}
+
+/// CloudStack's own databases in place of its API.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "CloudStack's databases")]
+struct SqlArgs {
+    /// Read them there: `mysql://USER@HOST:PORT/cloud_usage`; the user needs SELECT alone.
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "CLOUDSTACK_SQL",
+        hide_env_values = true, // a URL may hold a password
+        value_parser = secret   // clap shows a value that a parser refuses
+    )]
+    sql: Option<Secret>,
+    /// The password; better given by the environment, or as `sql_password` in the section of
+    /// the configuration files.
+    #[arg(
+        long,
+        env = "CLOUDSTACK_SQL_PASSWORD",
+        hide_env_values = true,
+        value_parser = secret
+    )]
+    sql_password: Option<Secret>,
+    /// The name of the management server's database.
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "CLOUDSTACK_SQL_CLOUD",
+        default_value = "cloud"
+    )]
+    sql_cloud: String,
 }
 
 /// How to fetch.
@@ -62,7 +108,6 @@ impl Default for FetchArgs {
 
 impl SyncArgs {
     pub(crate) fn run(&self, json: bool) -> Result<Exit, Failure> {
-        let connection = self.connection.resolve()?;
         let mut options = SyncOptions::new(self.as_of.unwrap_or_else(Utc::now))
             .cloud(self.database.cloud.as_str());
         options.margin = TimeDelta::hours(i64::from(self.fetching.longest_window));
@@ -73,12 +118,18 @@ impl SyncArgs {
             };
             options = options.first_from(from).since(from);
         }
-        let report = run_sync(
-            &connection,
-            &self.fetching,
-            &self.database.location_with(&self.connection)?,
-            &options,
-        )?;
+        options = match self.only {
+            None => options,
+            Some(Part::Usage) => options.kinds([]),
+            Some(Part::Metadata) => options.without_usage(),
+        };
+        let database = self.database.location_with(&self.connection)?;
+        let report = if let Some(url) = &self.sql.sql {
+            self.run_sql(url, &database, &options)?
+        } else {
+            let connection = self.connection.resolve()?;
+            run_sync(&connection, &self.fetching, &database, &options)?
+        };
         if json {
             output::to_stdout(output::json_text(&report)?.as_bytes())?;
         } else {
@@ -88,7 +139,43 @@ impl SyncArgs {
     }
 }
 
-/// Syncs once. A database that did not exist before and got nothing is not left behind.
+impl SyncArgs {
+    /// Syncs from CloudStack's own databases.
+    #[cfg(feature = "mariadb")]
+    fn run_sql(
+        &self,
+        url: &Secret,
+        database: &StoreLocation,
+        options: &SyncOptions,
+    ) -> Result<SyncReport, Failure> {
+        let mut server = cloudstack_usage::SqlServer::parse(url.expose())?;
+        if server.password().is_none() {
+            let password = match &self.sql.sql_password {
+                Some(password) => Some(password.expose().to_owned()),
+                None => self.connection.setting("sql_password")?,
+            };
+            if let Some(password) = password {
+                server = server.with_password(cloudstack_usage::Secret::new(password));
+            }
+        }
+        let mut source = cloudstack_usage::SqlSource::connect_to(&server, &self.sql.sql_cloud)?;
+        sync_into(&mut source, database, options)
+    }
+
+    #[cfg(not(feature = "mariadb"))]
+    #[expect(clippy::unused_self, reason = "as with the feature")]
+    fn run_sql(
+        &self,
+        _url: &Secret,
+        _database: &StoreLocation,
+        _options: &SyncOptions,
+    ) -> Result<SyncReport, Failure> {
+        let message = "this csbill was built without its feature `mariadb`, which reads databases";
+        Err(Failure::new(crate::exit::Exit::Configuration, message))
+    }
+}
+
+/// Syncs once over the API.
 pub(crate) fn run_sync(
     connection: &Connection,
     fetching: &FetchArgs,
@@ -99,6 +186,19 @@ pub(crate) fn run_sync(
     let notices = client
         .detect_dialect(options.now)
         .map_err(|error| Failure::from(error).at_endpoint(&connection.endpoint))?;
+    let mut report = sync_into(&mut client, database, options)
+        .map_err(|failure| failure.at_endpoint(&connection.endpoint))?;
+    report.notices.splice(..0, notices);
+    Ok(report)
+}
+
+/// Syncs a source once. A database that did not exist before and got nothing is not left
+/// behind.
+fn sync_into(
+    source: &mut dyn Source,
+    database: &StoreLocation,
+    options: &SyncOptions,
+) -> Result<SyncReport, Failure> {
     let new_file = match database {
         StoreLocation::File(path) if !path.exists() => Some(path),
         _ => None,
@@ -109,17 +209,14 @@ pub(crate) fn run_sync(
         }
     })?;
     let progress = Progress::new("asking CloudStack");
-    let synced = sync(&mut client, &mut *store, options, &mut |step| {
+    let synced = sync(source, &mut *store, options, &mut |step| {
         progress.say(said(&step));
     });
     drop(progress);
     if let (Err(_), Some(file)) = (&synced, new_file) {
         remove_if_empty(&mut *store, file, options);
     }
-    let mut report =
-        synced.map_err(|error| Failure::from(error).at_endpoint(&connection.endpoint))?;
-    report.notices.splice(..0, notices);
-    Ok(report)
+    Ok(synced?)
 }
 
 fn client(connection: &Connection, fetching: &FetchArgs) -> Result<BlockingClient, Failure> {
