@@ -24,7 +24,7 @@ test-rust: ## unit, integration, property and documentation tests of all crates,
 
 test-python: ## the Python package: build, stubs, types, tests; a CloudStack client that is not ours
 	$(CARGO) build --locked --package csbill --package csbill-replay
-	CSBILL="$(BUILT)/csbill" CSBILL_REPLAY="$(BUILT)/csbill-replay" py-bindings/run-tests.sh
+	CSBILL="$(BUILT)/csbill" CSBILL_REPLAY="$(BUILT)/csbill-replay" $(WITH_MARIADB) py-bindings/run-tests.sh
 	CSBILL_REPLAY="$(BUILT)/csbill-replay" "$(TARGET)/py-bindings-venv/bin/python" -m pytest -q -p no:cacheprovider examples/replay/tests
 
 lint: ## formatting, clippy, purity of the engine, documentation

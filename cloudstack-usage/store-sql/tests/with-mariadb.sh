@@ -7,40 +7,45 @@
 # its folder; other servers are left alone.
 #
 # mariadbd is taken from the machine, else from Debian's packages: installed by root,
-# unpacked into the cache folder by anybody else. Where neither works, the command runs
+# unpacked into the cache folder by anybody else (and by root with CSBILL_UNPACK_MARIADB=1). Where neither works, the command runs
 # without a server and its tests of MariaDB are skipped, which is said at the beginning and
 # at the end; with CSBILL_REQUIRE_MARIADB=1 that is an error.
 set -eu
 
-packages="mariadb-server-core libaio1 liburing2 libnuma1"
+packages="mariadb-server-core mariadb-client-core" # the second one for my_print_defaults
+libraries_needed="libaio1 liburing2 libnuma1"
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/cloudstack-billing/mariadb"
-prefix= # where the packages are unpacked; empty for the machine's own
 
 say() { printf 'with-mariadb: %s\n' "$*" >&2; }
 
+# Sets the two programs, the machine's own or those of the cache.
 find_server() {
-    PATH="$PATH:/usr/sbin:/usr/local/sbin"
-    if command -v mariadbd >/dev/null && command -v mariadb-install-db >/dev/null; then
+    prefix=
+    server=$(PATH="$PATH:/usr/sbin:/usr/local/sbin" command -v mariadbd || :)
+    install_db=$(command -v mariadb-install-db || :)
+    if [ -n "$server" ] && [ -n "$install_db" ] && [ -z "${CSBILL_UNPACK_MARIADB:-}" ]; then
         return 0
     fi
     prefix=$cache
-    [ -x "$prefix/usr/sbin/mariadbd" ]
+    server=$prefix/usr/sbin/mariadbd
+    install_db=$prefix/usr/bin/mariadb-install-db
+    [ -x "$server" ]
 }
 
 install_server() {
     command -v apt-get >/dev/null || return 1
-    if [ "$(id -u)" -eq 0 ]; then
-        prefix=
-        # no service: policy-rc.d is not needed, the core package has none
+    if [ "$(id -u)" -eq 0 ] && [ -z "${CSBILL_UNPACK_MARIADB:-}" ]; then
+        # the core package has no service that could be started
         DEBIAN_FRONTEND=noninteractive
         export DEBIAN_FRONTEND
-        { apt-get install -y -q --no-install-recommends mariadb-server-core ||
-            { apt-get update -q && apt-get install -y -q --no-install-recommends mariadb-server-core; }; } >&2
+        # shellcheck disable=SC2086 # a list of names
+        { apt-get install -y -q --no-install-recommends $packages ||
+            { apt-get update -q && apt-get install -y -q --no-install-recommends $packages; }; } >&2
     else
         # unpacked beside and moved at the end, so that a half one is never found
         mkdir -p "$cache.new"
         # shellcheck disable=SC2086 # a list of names
-        (cd "$cache.new" && apt-get download -q $packages >&2 &&
+        (cd "$cache.new" && apt-get download -q $packages $libraries_needed >&2 &&
             for file in *.deb; do dpkg -x "$file" . && rm "$file"; done) || return 1
         rm -rf "$cache" && mv "$cache.new" "$cache"
     fi
@@ -51,15 +56,15 @@ start_server() {
     folder=$(mktemp -d "${TMPDIR:-/tmp}/csbill-mariadb.XXXXXX")
     port=$(${PYTHON:-python3} -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
     password=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
-    library=$(find "$prefix/usr/lib" -maxdepth 1 -name '*-linux-gnu' 2>/dev/null | head -1)
-    [ -z "$prefix" ] || export LD_LIBRARY_PATH="$library:$prefix/lib/${library##*/}${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
-    common="--no-defaults --basedir=$prefix/usr --datadir=$folder/data"
+    common="--no-defaults --datadir=$folder/data"
     [ "$(id -u)" -ne 0 ] || common="$common --user=root"
-    install_db=$(command -v mariadb-install-db || echo "$prefix/usr/bin/mariadb-install-db")
-    server=$(command -v mariadbd || echo "$prefix/usr/sbin/mariadbd")
-    [ -z "$prefix" ] || { install_db="$prefix/usr/bin/mariadb-install-db"; server="$prefix/usr/sbin/mariadbd"; }
+    libraries=
+    if [ -n "$prefix" ]; then
+        common="$common --basedir=$prefix/usr --lc-messages-dir=$prefix/usr/share/mysql"
+        libraries=$(find "$prefix/usr/lib" "$prefix/lib" -maxdepth 1 -name '*-linux-gnu*' 2>/dev/null | tr '\n' ':')
+    fi
     # shellcheck disable=SC2086 # a list of flags
-    "$install_db" $common --auth-root-authentication-method=normal --skip-test-db >"$folder/install.log" 2>&1 || {
+    LD_LIBRARY_PATH="$libraries${LD_LIBRARY_PATH:-}" "$install_db" $common --auth-root-authentication-method=normal --skip-test-db >"$folder/install.log" 2>&1 || {
         cat "$folder/install.log" >&2
         return 1
     }
@@ -71,7 +76,7 @@ start_server() {
         echo "GRANT ALL ON *.* TO 'csbill'@'%' WITH GRANT OPTION;"
     } >"$folder/init.sql"
     # shellcheck disable=SC2086
-    "$server" $common --bind-address=127.0.0.1 --port="$port" --socket="$folder/server.sock" \
+    LD_LIBRARY_PATH="$libraries${LD_LIBRARY_PATH:-}" "$server" $common --bind-address=127.0.0.1 --port="$port" --socket="$folder/server.sock" \
         --pid-file="$folder/server.pid" --init-file="$folder/init.sql" --skip-name-resolve \
         --innodb-flush-log-at-trx-commit=2 --skip-log-bin >"$folder/server.log" 2>&1 &
     server_pid=$!
