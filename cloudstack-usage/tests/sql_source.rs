@@ -7,10 +7,9 @@ mod cloudstack_database;
 
 use std::path::PathBuf;
 
-use chrono::{DateTime, Utc};
 use cloudstack_database::{CloudStackDatabase, folder};
 use cloudstack_usage::{
-    ErrorKind, Kind, Period, Secret, Snapshot, Source, SqlServer, SqlSource, UsageFetch,
+    ErrorKind, Kind, Period, Secret, Snapshot, Source, SqlServer, SqlSource, TagAction, UsageFetch,
     UsageRecord, read_metadata_folder, read_usage_files,
 };
 
@@ -131,6 +130,45 @@ fn rows_give_the_metadata_of_the_last_recorded_sync() {
     }
 }
 
+#[test]
+fn events_of_tags_are_read_where_their_table_may_be() {
+    let database = database_or_skip!();
+    let api = last_recorded();
+    let events = format!("{}.event", database.cloud);
+    database.run(&format!(
+        "CREATE TABLE {events} (id BIGINT PRIMARY KEY AUTO_INCREMENT, uuid VARCHAR(40),
+             type VARCHAR(32), state VARCHAR(32), level VARCHAR(16), created DATETIME)"
+    ));
+    database.run(&format!(
+        "INSERT INTO {events} (uuid, type, state, level, created) VALUES
+             ('started', 'CREATE_TAGS', 'Started', 'INFO', '2026-10-01'),
+             ('failed', 'CREATE_TAGS', 'Completed', 'ERROR', '2026-10-01'),
+             ('other', 'VM.START', 'Completed', 'INFO', '2026-10-01')"
+    ));
+    for event in &api.tag_events {
+        database.run(&format!(
+            "INSERT INTO {events} (uuid, type, state, level, created)
+             VALUES ('{}', '{}', 'Completed', 'INFO', '{}')",
+            event.id,
+            match event.action {
+                TagAction::Create => "CREATE_TAGS",
+                TagAction::Delete => "DELETE_TAGS",
+            },
+            event.at.format("%Y-%m-%d %H:%M:%S")
+        ));
+    }
+    let fetch = database
+        .source()
+        .snapshot(api.at, &[Kind::TagEvent])
+        .unwrap();
+    assert!(fetch.snapshot.complete.contains(&Kind::TagEvent));
+    // names of users are in a table that holds secrets
+    let mut expected = api.tag_events;
+    expected.iter_mut().for_each(|event| event.username = None);
+    assert!(expected.len() > 10);
+    assert_eq!(fetch.snapshot.tag_events, expected);
+}
+
 /// Tags within lists are not complete in either; the list of tags is.
 fn without_tags_in_lists(mut snapshot: Snapshot) -> Snapshot {
     snapshot
@@ -164,7 +202,12 @@ fn tables_that_may_not_be_read_are_done_without() {
     let (records, fetch) = read(&mut source, always());
     assert_eq!(records.len(), 2793);
     let slugs: Vec<_> = fetch.notices.iter().map(|notice| &notice.slug).collect();
-    assert_eq!(slugs, ["usage_jobs_unknown"]);
+    assert_eq!(slugs, ["usage_jobs_unknown", "table_not_readable"]);
+    let missing = &fetch.notices[1].message;
+    assert!(
+        missing.contains("vm_instance") && !missing.contains("volumes"),
+        "{missing}"
+    );
     for (record, api) in records.iter().zip(recorded_by_api()) {
         assert_eq!((record.quantity, record.window), (api.quantity, api.window));
         assert_eq!(record.owner, api.owner);
@@ -266,5 +309,4 @@ fn an_error_of_the_sink_ends_the_reading() {
     });
     assert_eq!(result.unwrap_err().kind(), ErrorKind::Sink);
     assert_eq!(pages, 1);
-    let _: DateTime<Utc> = last_recorded().at;
 }

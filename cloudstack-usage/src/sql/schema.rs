@@ -80,6 +80,11 @@ impl Schema {
         self.columns.contains(&key)
     }
 
+    /// The name of the management server's database.
+    pub(super) fn cloud_name(&self) -> &str {
+        &self.cloud
+    }
+
     /// A table of `cloud` as SQL names it.
     pub(super) fn cloud(&self, table: &str) -> String {
         format!("{}.{table}", quoted(&self.cloud))

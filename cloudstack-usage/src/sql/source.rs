@@ -42,8 +42,9 @@ const CLOUD: &str = "cloud";
 /// ```
 ///
 /// Never grant `user`, `configuration` or `api_keypair`: they hold secrets. A table that may
-/// not be read is done without: its kind is not listed, the ids that it would give are missing.
-/// Prefer a replica.
+/// not be read is done without and named in a notice: its kind is not listed, and records lack
+/// the ids that it would give. Grant it before the first sync, since records with other ids have
+/// other keys. Prefer a replica.
 ///
 /// ```no_run
 /// use cloudstack_usage::{Period, Secret, Source, SqlServer, SqlSource};
@@ -105,7 +106,8 @@ impl Source for SqlSource {
         range: Period,
         sink: &mut dyn FnMut(UsagePage) -> Result<(), Error>,
     ) -> Result<UsageFetch, Error> {
-        let notices = jobs::notices(&mut self.database, &self.schema, range)?;
+        let mut notices = jobs::notices(&mut self.database, &self.schema, range)?;
+        notices.extend(usage::notice(&self.schema));
         usage::read(
             &mut self.database,
             &self.schema,

@@ -1,5 +1,6 @@
 //! Usage records, page by page in the order of their ids.
 
+use chrono::{DateTime, Utc};
 use mysql::Value;
 use serde_json::Value as Json;
 
@@ -8,7 +9,7 @@ use super::description::describe;
 use super::schema::Schema;
 use crate::error::{Error, ErrorKind};
 use crate::period::Period;
-use crate::source::{ParsedRecord, UsagePage};
+use crate::source::{Notice, ParsedRecord, UsagePage};
 use crate::wire::parse_usage_record;
 
 /// Hands over every record whose window touches `range`. Ids only grow, and the rows of a job
@@ -30,7 +31,7 @@ pub(super) fn read(
             Value::from(from),
             Value::from(last),
             datetime(range.end()),
-            datetime(range.start()),
+            datetime(whole_second(range.start())),
         ];
         let rows = database.rows(&sql, values)?;
         let Some(highest) = rows.last().and_then(|row| number(row, "_id")) else {
@@ -53,9 +54,15 @@ fn ids(
          FROM {table} WHERE end_date >= ?",
         table = schema.usage("cloud_usage")
     );
-    let rows = database.rows(&sql, vec![datetime(range.start())])?;
+    let start = whole_second(range.start());
+    let rows = database.rows(&sql, vec![datetime(start)])?;
     let found = rows.first();
     Ok(found.and_then(|row| Some((number(row, "first")?, number(row, "last")?))))
+}
+
+/// The second that an instant lies in: `end_date` is the last second of its window.
+fn whole_second(instant: DateTime<Utc>) -> DateTime<Utc> {
+    DateTime::from_timestamp(instant.timestamp(), 0).unwrap_or(instant)
 }
 
 fn number(row: &Object, name: &str) -> Option<u64> {
@@ -322,6 +329,30 @@ const CHOSEN: &[(&str, &[(&str, &str)])] = &[
         ],
     ),
 ];
+
+/// What is to be said where tables may not be read that give ids of records: the keys of
+/// records have these ids, so that granting them later makes other records of the same usage.
+pub(super) fn notice(schema: &Schema) -> Option<Notice> {
+    let mut missing: Vec<&str> = JOINS
+        .iter()
+        .map(|join| join.table.split(' ').next().unwrap_or(join.table))
+        // buckets came with 4.19
+        .filter(|table| *table != "bucket" && !schema.has_table(table))
+        .collect();
+    missing.dedup();
+    if missing.is_empty() {
+        return None;
+    }
+    Some(Notice {
+        slug: "table_not_readable".to_owned(),
+        message: format!(
+            "records come without the ids that these tables of {} would give: {}; grant SELECT \
+             on them before the first sync, since records with other ids are other records",
+            schema.cloud_name(),
+            missing.join(", ")
+        ),
+    })
+}
 
 /// The query of one page, for the tables that may be read.
 fn query(schema: &Schema, rows: u32) -> String {

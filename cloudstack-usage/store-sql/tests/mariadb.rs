@@ -350,6 +350,13 @@ fn a_value_that_does_not_fit_is_refused_and_nothing_is_stored() {
     assert_eq!(error.kind(), StoreErrorKind::Invalid);
     assert!(error.to_string().contains("csb_document"));
     assert!(store.clouds().unwrap().is_empty());
+    // a text larger than the server takes at once
+    let large = "x".repeat(17 * 1024 * 1024);
+    let document = Document::new(DocumentKind::Statement, "s", large, "author", day(3));
+    let error = store.record_document(DEFAULT_CLOUD, &document).unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Invalid, "{error:?}");
+    assert!(error.to_string().contains("max_allowed_packet"), "{error}");
+    assert!(database.open().clouds().unwrap().is_empty());
 }
 
 #[test]

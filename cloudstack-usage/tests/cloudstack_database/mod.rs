@@ -119,6 +119,7 @@ impl CloudStackDatabase {
                 "uuid VARCHAR(40), display_name VARCHAR(255)",
             ),
             ("domain_router", "vpc_id BIGINT UNSIGNED"),
+            ("security_group", "uuid VARCHAR(40), name VARCHAR(255)"),
         ] {
             let sql =
                 format!("CREATE TABLE {cloud}.{table} (id BIGINT UNSIGNED PRIMARY KEY, {columns})");

@@ -21,9 +21,10 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 const SESSION: &[&str] = &[
     "SET NAMES utf8mb4 COLLATE utf8mb4_nopad_bin",
     "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', time_zone = '+00:00', \
-     autocommit = 1, tx_isolation = 'REPEATABLE-READ', foreign_key_checks = 1, unique_checks = 1, \
+     autocommit = 1, foreign_key_checks = 1, unique_checks = 1, \
      innodb_lock_wait_timeout = 10, net_write_timeout = 3600, net_read_timeout = 600, \
      wait_timeout = 86400",
+    "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",
 ];
 
 /// As many rows as one statement inserts.

@@ -48,9 +48,14 @@ impl Failure {
         let place = &self.place;
         let code = match &error {
             mysql::Error::MySqlError(refused) => Some(refused.code),
-            mysql::Error::IoError(_)
-            | mysql::Error::DriverError(_)
-            | mysql::Error::CodecError(_) => None,
+            mysql::Error::IoError(_) | mysql::Error::DriverError(_) => None,
+            mysql::Error::CodecError(_) => {
+                let message = format!(
+                    "what was sent to {table} of {place} is larger than the server's \
+                     max_allowed_packet, or its answer makes no sense; raise that setting"
+                );
+                return StoreError::new(StoreErrorKind::Invalid, message).with_source(error);
+            }
             // these errors show the value, which may be a whole record
             _ => return self.corrupt(table, "a column has another type than it should"),
         };
