@@ -164,7 +164,9 @@ fn events_of_tags_are_read_where_their_table_may_be() {
     assert!(fetch.snapshot.complete.contains(&Kind::TagEvent));
     // names of users are in a table that holds secrets
     let mut expected = api.tag_events;
-    expected.iter_mut().for_each(|event| event.username = None);
+    for event in &mut expected {
+        event.username = None;
+    }
     assert!(expected.len() > 10);
     assert_eq!(fetch.snapshot.tag_events, expected);
 }
