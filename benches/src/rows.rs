@@ -32,15 +32,15 @@ pub(crate) fn rate(folder: &Path, usage: &str, result: &Path) -> Result<(), Fail
         Period::new(start, start + TimeDelta::days(DAYS))?,
     )?;
     let mut lines = BufReader::with_capacity(1 << 18, File::open(folder.join(usage))?);
-    let mut line = String::new();
-    lines.read_line(&mut line)?; // the names of the columns
+    let mut line = Vec::new();
+    lines.read_until(b'\n', &mut line)?; // the names of the columns
     let mut reader = Reader::new(start);
     loop {
         line.clear();
-        if lines.read_line(&mut line)? == 0 {
+        if lines.read_until(b'\n', &mut line)? == 0 {
             break;
         }
-        rating.push(reader.record(line.trim_end())?);
+        rating.push(reader.record(std::str::from_utf8(&line)?.trim_end())?);
     }
     write(&rating.finish(), result)
 }
@@ -97,8 +97,14 @@ impl Reader {
     }
 
     fn record(&mut self, line: &str) -> Result<&UsageRecord, Failure> {
-        let mut columns = line.split(',');
-        let mut next = || columns.next().ok_or("a row with too few columns");
+        let mut commas = memchr::memchr_iter(b',', line.as_bytes());
+        let mut from = 0;
+        let mut next = || {
+            let until = commas.next().unwrap_or(line.len());
+            let column = line.get(from..until).ok_or("a row with too few columns");
+            from = until + 1;
+            column
+        };
         let record = &mut self.record;
         record.usage_type = UsageType::from_id(next()?.parse()?);
         record.resource = some(next()?).map(ResourceId::new);

@@ -6,11 +6,14 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::hex;
+
 /// How an id is held: 16 bytes for the UUIDs that CloudStack nearly always gives,
 /// shared text for the rest (numeric ids of old rows, descriptions used as identity).
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Repr {
-    Uuid(u128),
+    /// Its upper and lower half: `u128` would pad every id in every struct.
+    Uuid([u64; 2]),
     Text(Arc<str>),
 }
 
@@ -37,58 +40,43 @@ impl fmt::Display for Repr {
 }
 
 /// The canonical text of a UUID: ids are printed often enough that it allocates nothing.
-fn uuid_text(bits: u128) -> [u8; 36] {
+fn uuid_text([upper, lower]: [u64; 2]) -> [u8; 36] {
+    let digits = |half: u64, shift: u32| {
+        hex::digits(u32::try_from((half >> shift) & 0xffff_ffff).unwrap_or(0))
+    };
+    let (a, b) = (digits(upper, 32), digits(upper, 0));
+    let (c, d) = (digits(lower, 32), digits(lower, 0));
     let mut text = [b'-'; 36];
-    let digits = text
-        .iter_mut()
-        .enumerate()
-        .filter(|(place, _)| !matches!(place, 8 | 13 | 18 | 23))
-        .map(|(_, digit)| digit);
-    let values = bits.to_be_bytes().into_iter();
-    let values = values.flat_map(|byte| [byte >> 4, byte & 0xf]);
-    for (digit, value) in digits.zip(values) {
-        *digit = match value {
-            0..=9 => b'0' + value,
-            _ => b'a' + value - 10,
-        };
-    }
+    text[..8].copy_from_slice(&a);
+    text[9..13].copy_from_slice(&b[..4]);
+    text[14..18].copy_from_slice(&b[4..]);
+    text[19..23].copy_from_slice(&c[..4]);
+    text[24..28].copy_from_slice(&c[4..]);
+    text[28..].copy_from_slice(&d);
     text
 }
 
 /// Reads the canonical form only (lower case, hyphens), so that printing gives the
 /// same text back; anything else stays text.
-fn parse_uuid(text: &str) -> Option<u128> {
-    if text.len() != 36 {
+fn parse_uuid(text: &str) -> Option<[u64; 2]> {
+    let text: &[u8; 36] = text.as_bytes().try_into().ok()?;
+    if [text[8], text[13], text[18], text[23]] != [b'-'; 4] {
         return None;
     }
-    let (mut bits, mut wrong): (u128, u8) = (0, 0);
-    for (index, byte) in text.bytes().enumerate() {
-        if matches!(index, 8 | 13 | 18 | 23) {
-            wrong |= byte ^ b'-';
-        } else {
-            let digit = DIGITS[usize::from(byte)];
-            wrong |= digit & 0xf0;
-            bits = (bits << 4) | u128::from(digit);
-        }
-    }
-    (wrong == 0).then_some(bits)
+    let mut digits = [0; 32];
+    digits[..8].copy_from_slice(&text[..8]);
+    digits[8..12].copy_from_slice(&text[9..13]);
+    digits[12..16].copy_from_slice(&text[14..18]);
+    digits[16..20].copy_from_slice(&text[19..23]);
+    digits[20..].copy_from_slice(&text[24..]);
+    let ([a, b, c, d], []) = digits.as_chunks::<8>() else {
+        return None;
+    };
+    let half = |left: &[u8; 8], right: &[u8; 8]| {
+        Some((u64::from(hex::value_of(*left)?) << 32) | u64::from(hex::value_of(*right)?))
+    };
+    Some([half(a, b)?, half(c, d)?])
 }
-
-/// The value of each lower-case hexadecimal digit, 0xff for every other byte.
-const DIGITS: [u8; 256] = {
-    let mut digits = [0xff; 256];
-    let mut value: u8 = 0;
-    while value < 16 {
-        let byte = if value < 10 {
-            b'0' + value
-        } else {
-            b'a' + value - 10
-        };
-        digits[byte as usize] = value;
-        value += 1;
-    }
-    digits
-};
 
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {$(

@@ -54,8 +54,8 @@ impl IndexEntry {
 /// with another status than 200 are named in a notice, and the fetch is not complete then.
 ///
 /// # Errors
-/// [`ErrorKind::Recording`] when a file cannot be read, the error of
-/// [`parse_usage_page`] when it holds no answer; both name the file. Errors of the sink.
+/// [`ErrorKind::Recording`] when a file cannot be read or holds no answer, the refusal when
+/// it holds one; both name the file. Errors of the sink.
 pub fn read_usage_files<P: AsRef<Path>>(
     paths: &[P],
     sink: &mut dyn FnMut(UsagePage) -> Result<(), Error>,
@@ -63,7 +63,8 @@ pub fn read_usage_files<P: AsRef<Path>>(
     let mut notices = Vec::new();
     for path in paths {
         for file in usage_files(path.as_ref(), &mut notices)? {
-            let page = parse_usage_page(&file.display().to_string(), &read_body(&file)?)?;
+            let page = parse_usage_page(&file.display().to_string(), &read_body(&file)?)
+                .map_err(of_file)?;
             sink(page)?;
         }
     }
@@ -194,7 +195,9 @@ fn read_sync(folder: &Path) -> Result<SnapshotFetch, Error> {
         let file = body_path(folder, &entry.file)?;
         if entry.status == 200 {
             let label = file.display().to_string();
-            let added = builder.add(&entry.command(), &label, &read_body(&file)?)?;
+            let added = builder
+                .add(&entry.command(), &label, &read_body(&file)?)
+                .map_err(of_file)?;
             asked.note(kind, &entry, added);
         } else {
             builder.incomplete(kind, status_notice(&file, &entry));
@@ -346,4 +349,14 @@ fn status_notice(file: &Path, entry: &IndexEntry) -> Notice {
 
 fn recording(message: String) -> Error {
     Error::new(ErrorKind::Recording, message)
+}
+
+/// A file that holds no answer is an error of the recording, not of CloudStack.
+fn of_file(error: Error) -> Error {
+    match error.kind() {
+        ErrorKind::Malformed => recording(format!(
+            "{error}; a recording holds answers as CloudStack sent them, plain or gzip"
+        )),
+        _ => error,
+    }
 }

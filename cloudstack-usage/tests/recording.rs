@@ -327,7 +327,7 @@ fn errors_name_the_file() {
     assert!(error.to_string().contains("no-such-page.json"));
     let no_answer = data().join("README.md");
     let error = read_usage_files(&[&no_answer], &mut |_| Ok(())).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Malformed);
+    assert_eq!(error.kind(), ErrorKind::Recording);
     assert!(error.to_string().contains("README.md"));
     assert!(read_metadata_folder(data().join("no-such-folder")).is_err());
 }

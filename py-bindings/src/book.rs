@@ -92,6 +92,12 @@ impl PyPriceBook {
         self.0.digest()
     }
 
+    /// The book for the statement of one customer: the same, with dates civil in the zone
+    /// that the book gives to its domain (a path).
+    fn for_customer(&self, domain: &str) -> Self {
+        Self(Arc::new(self.0.for_customer(domain)))
+    }
+
     /// The civil month in the book's zone.
     fn month(&self, year: i32, month: u32) -> Result<PyPeriod, Failure> {
         let first = NaiveDate::from_ymd_opt(year, month, 1);

@@ -6,7 +6,8 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use rating_engine::Bill;
 use report_export::{
-    Csv, ExportError, Filter, GroupBy, View, Warnings, Workbook, findings, lines, summary, workbook,
+    Csv, ExportError, Filter, Focus, GroupBy, View, Warnings, Workbook, findings, focus, lines,
+    summary, workbook,
 };
 
 use crate::failure::Failure;
@@ -86,6 +87,7 @@ impl<'a> Subject<'a> {
                 ReportName::Lines => lines(&view),
                 ReportName::Findings => findings(&view)?,
                 ReportName::Summary(by) => summary(&view, by)?,
+                ReportName::Focus => focus(&view, &Focus::new(&*self.bill.book.name)),
             };
             Ok(options.format.write_file(&report, path)?)
         })
@@ -127,6 +129,9 @@ enum ReportName {
     Lines,
     Findings,
     Summary(Vec<GroupBy>),
+    /// Provider and issuer are the price book's name, and invoices are called after their
+    /// account and period.
+    Focus,
 }
 
 /// Which report, and how CSV looks.
@@ -152,9 +157,11 @@ impl CsvOptions {
             }
             ("lines", None) => ReportName::Lines,
             ("findings", None) => ReportName::Findings,
+            ("focus", None) => ReportName::Focus,
             (other, None) => {
-                let message =
-                    format!("there is no report {other:?}; there is lines, summary, findings");
+                let message = format!(
+                    "there is no report {other:?}; there is lines, summary, findings, focus"
+                );
                 return Err(PyValueError::new_err(message));
             }
         };

@@ -54,33 +54,33 @@ pub fn allocate(total: &BigInt, parts: &[Exact], places: u32) -> Vec<BigInt> {
 /// sum, and each part still within one unit of itself: a group's share is its exact sum
 /// rounded up or down, hence at least the floors of its parts and at most one unit more for
 /// each part that has a remainder. Groups come in the order of their first parts.
-pub(crate) fn allocate_grouped(
+pub(crate) fn allocate_grouped<G: Copy + Ord>(
     total: &BigInt,
     parts: &[Exact],
-    groups: &[&[String]],
+    groups: &[&[G]],
     places: u32,
 ) -> Vec<BigInt> {
-    let mut members: Vec<(&str, Vec<usize>)> = Vec::new();
-    let mut places_of: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut members: Vec<Vec<usize>> = Vec::new();
+    let mut places_of: BTreeMap<G, usize> = BTreeMap::new();
     for (index, names) in groups.iter().enumerate() {
         let Some(name) = names.first() else {
             return allocate(total, parts, places);
         };
-        let place = *places_of.entry(name).or_insert(members.len());
+        let place = *places_of.entry(*name).or_insert(members.len());
         match members.get_mut(place) {
-            Some((_, indices)) => indices.push(index),
-            None => members.push((name, vec![index])),
+            Some(indices) => indices.push(index),
+            None => members.push(vec![index]),
         }
     }
     let part = |index: &usize| parts.get(*index).cloned().unwrap_or_else(Exact::zero);
     let sums: Vec<Exact> = members
         .iter()
-        .map(|(_, indices)| indices.iter().map(part).sum())
+        .map(|indices| indices.iter().map(part).sum())
         .collect();
     let mut shares = vec![BigInt::zero(); parts.len()];
-    for ((_, indices), share) in members.iter().zip(allocate(total, &sums, places)) {
+    for (indices, share) in members.iter().zip(allocate(total, &sums, places)) {
         let inner_parts: Vec<Exact> = indices.iter().map(part).collect();
-        let inner_groups: Vec<&[String]> = indices
+        let inner_groups: Vec<&[G]> = indices
             .iter()
             .filter_map(|index| groups.get(*index)?.get(1..))
             .collect();
@@ -137,8 +137,8 @@ mod tests {
             .iter()
             .map(|(n, d)| Exact::ratio(*n, *d).unwrap())
             .collect();
-        let names = ["old", "old", "old", "new", "new", "new"].map(|name| [name.to_owned()]);
-        let groups: Vec<&[String]> = names.iter().map(<[String; 1]>::as_slice).collect();
+        let names = ["old", "old", "old", "new", "new", "new"].map(|name| [name]);
+        let groups: Vec<&[&str]> = names.iter().map(<[&str; 1]>::as_slice).collect();
         let shares = allocate_grouped(&BigInt::from(4500), &parts, &groups, 2);
         assert_eq!(shares[..3].iter().sum::<BigInt>(), BigInt::from(1500));
         assert_eq!(shares[3..].iter().sum::<BigInt>(), BigInt::from(3000));
@@ -149,8 +149,8 @@ mod tests {
         fn groups_and_parts_lie_within_a_unit(
             parts in prop::collection::vec((0_i128..100_000, 1_i128..997, 0_u8..3, 0_u8..3), 1..30), places in 0_u32..4
         ) {
-            let names: Vec<[String; 2]> = parts.iter().map(|(_, _, a, b)| [a.to_string(), b.to_string()]).collect();
-            let groups: Vec<&[String]> = names.iter().map(<[String; 2]>::as_slice).collect();
+            let names: Vec<[u8; 2]> = parts.iter().map(|(_, _, a, b)| [*a, *b]).collect();
+            let groups: Vec<&[u8]> = names.iter().map(<[u8; 2]>::as_slice).collect();
             let exact: Vec<Exact> = parts.iter().map(|(n, d, ..)| Exact::ratio(*n, *d).unwrap()).collect();
             let total = exact.iter().sum::<Exact>().round(places, RoundingMode::HalfAway);
             let shares = allocate_grouped(&total, &exact, &groups, places);

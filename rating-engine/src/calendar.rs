@@ -1,11 +1,12 @@
 //! Civil time in the book's zone: dates, months, and how long a month is.
 
 use chrono::{
-    DateTime, Datelike, Days, LocalResult, Months, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta,
-    TimeZone, Utc,
+    DateTime, LocalResult, Months, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Utc,
 };
 use chrono_tz::Tz;
 use cloudstack_usage::{Period, PeriodError};
+
+use crate::zones::Zones;
 
 /// The first instant of a civil date in `zone`; where a clock change skips midnight, the
 /// first instant after the gap.
@@ -42,24 +43,17 @@ fn after_gap(civil: NaiveDateTime, zone: Tz) -> DateTime<Utc> {
 pub(crate) fn civil_period(
     first: NaiveDate,
     last: NaiveDate,
-    zone: Tz,
+    zones: &Zones,
 ) -> Result<Period, PeriodError> {
-    let next = last.checked_add_days(Days::new(1)).unwrap_or(last);
-    Period::new(start_of_day(first, zone), start_of_day(next, zone))
+    Period::new(zones.start_of_day(first), zones.start_of_next_day(last))
 }
 
-/// The first day of the month of `instant` in `zone`.
-fn first_of_month(instant: DateTime<Utc>, zone: Tz) -> NaiveDate {
-    let date = instant.with_timezone(&zone).date_naive();
-    date.with_day(1).unwrap_or(date)
-}
-
-/// The civil months of `zone` that touch `period`, each whole.
-pub(crate) fn months(period: Period, zone: Tz) -> Vec<Period> {
-    let mut first = first_of_month(period.start(), zone);
+/// The civil months that touch `period`, each whole.
+pub(crate) fn months(period: Period, zones: &Zones) -> Vec<Period> {
+    let mut first = zones.first_of_month(period.start());
     let mut months = Vec::new();
     while let Some(next) = first.checked_add_months(Months::new(1)) {
-        let Ok(month) = Period::new(start_of_day(first, zone), start_of_day(next, zone)) else {
+        let Ok(month) = Period::new(zones.start_of_day(first), zones.start_of_day(next)) else {
             break;
         };
         if month.start() >= period.end() {
@@ -84,7 +78,7 @@ mod tests {
 
     fn hours(first: &str, last: &str, zone: Tz) -> i64 {
         let date = |text: &str| text.parse::<NaiveDate>().unwrap();
-        civil_period(date(first), date(last), zone)
+        civil_period(date(first), date(last), &zone.into())
             .unwrap()
             .millis()
             / 3_600_000
@@ -116,7 +110,7 @@ mod tests {
     #[test]
     fn months_touching_a_period_are_whole_and_contiguous() {
         let period = Period::parse("2026-01-15T00:00:00Z", "2026-03-01T00:00:00Z").unwrap();
-        let months = months(period, Tz::Europe__Berlin);
+        let months = months(period, &Tz::Europe__Berlin.into());
         assert_eq!(months.len(), 3); // the first hour of March in Berlin is touched
         assert!(
             months

@@ -188,6 +188,7 @@ impl Correction {
     }
 
     /// The correction as JSON. Every line has `charge_class` `Correction` (FOCUS 1.2).
+    /// Schema: `rating-engine/schema/correction.schema.json`.
     pub fn to_json(&self) -> Value {
         let mut json = serde_json::json!({
             "schema": SCHEMA,

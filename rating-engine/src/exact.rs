@@ -6,11 +6,12 @@ use std::str::FromStr;
 
 use num_bigint::BigInt;
 use num_integer::Integer;
-use num_rational::{BigRational, Ratio};
-use num_traits::{CheckedAdd, CheckedMul, CheckedSub, Signed, ToPrimitive, Zero};
+use num_rational::BigRational;
+use num_traits::{Signed, ToPrimitive, Zero};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::fraction::Fraction;
 use crate::rounding::RoundingMode;
 
 /// An exact rational number, always reduced.
@@ -31,7 +32,7 @@ pub struct Exact(Repr);
 
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum Repr {
-    Small(Ratio<i128>),
+    Small(Fraction),
     Big(Box<BigRational>),
 }
 
@@ -43,7 +44,7 @@ pub struct ParseExactError(String);
 impl Exact {
     /// Zero.
     pub fn zero() -> Self {
-        Self(Repr::Small(Ratio::zero()))
+        Self(Repr::Small(Fraction::ZERO))
     }
 
     /// `numerator / denominator`; none where the denominator is zero.
@@ -51,35 +52,33 @@ impl Exact {
         if denominator == 0 {
             return None;
         }
-        if numerator == i128::MIN || denominator == i128::MIN {
-            return Some(Self::big(BigRational::new(
-                numerator.into(),
-                denominator.into(),
-            )));
-        }
-        Some(Self(Repr::Small(Ratio::new(numerator, denominator))))
+        let small = Fraction::new(numerator, denominator);
+        Some(small.map_or_else(
+            || Self::big(BigRational::new(numerator.into(), denominator.into())),
+            |fraction| Self(Repr::Small(fraction)),
+        ))
     }
 
     /// The decimal number, exactly.
     pub fn from_decimal(decimal: Decimal) -> Self {
-        let denominator = 10_i128.pow(decimal.scale());
-        Self(Repr::Small(Ratio::new(decimal.mantissa(), denominator)))
+        // a scale is at most 28, so the power is no zero
+        Self::ratio(decimal.mantissa(), 10_i128.pow(decimal.scale())).unwrap_or_else(Self::zero)
     }
 
     /// The number as `i128` fits, else big: one number, one representation.
     fn big(value: BigRational) -> Self {
-        match (value.numer().to_i128(), value.denom().to_i128()) {
-            (Some(numerator), Some(denominator)) if numerator != i128::MIN => {
-                Self(Repr::Small(Ratio::new_raw(numerator, denominator)))
-            }
-            _ => Self(Repr::Big(Box::new(value))),
-        }
+        let fits = value.numer().to_i128().zip(value.denom().to_i128());
+        let small = fits.and_then(|(numerator, denominator)| Fraction::new(numerator, denominator));
+        small.map_or_else(
+            || Self(Repr::Big(Box::new(value))),
+            |fraction| Self(Repr::Small(fraction)),
+        )
     }
 
     fn to_big(&self) -> BigRational {
         match &self.0 {
-            Repr::Small(ratio) => {
-                BigRational::new_raw(BigInt::from(*ratio.numer()), BigInt::from(*ratio.denom()))
+            Repr::Small(fraction) => {
+                BigRational::new_raw(fraction.numerator().into(), fraction.denominator().into())
             }
             Repr::Big(big) => (**big).clone(),
         }
@@ -87,24 +86,21 @@ impl Exact {
 
     /// Whether it is zero.
     pub fn is_zero(&self) -> bool {
-        matches!(&self.0, Repr::Small(ratio) if ratio.is_zero())
+        matches!(&self.0, Repr::Small(fraction) if fraction.numerator() == 0)
     }
 
     /// Whether it is below zero.
     pub fn is_negative(&self) -> bool {
         match &self.0 {
-            Repr::Small(ratio) => ratio.is_negative(),
+            Repr::Small(fraction) => fraction.numerator() < 0,
             Repr::Big(big) => big.is_negative(),
         }
     }
 
     /// The quotient; none where `divisor` is zero.
     pub fn checked_div(&self, divisor: &Self) -> Option<Self> {
-        if divisor.is_zero() {
-            return None;
-        }
         let inverse = match &divisor.0 {
-            Repr::Small(ratio) => Self(Repr::Small(ratio.recip())),
+            Repr::Small(fraction) => Self(Repr::Small(fraction.inverse()?)),
             Repr::Big(big) => Self::big(big.recip()),
         };
         Some(self.clone() * inverse)
@@ -138,7 +134,7 @@ impl Exact {
     /// The largest whole number not above `self * 10^places`, and what is left over it.
     pub(crate) fn floor(&self, places: u32) -> (BigInt, Exact) {
         if let Some(((floor, rest), denominator)) = self.small_floor(places) {
-            let rest = Self(Repr::Small(Ratio::new(rest, denominator)));
+            let rest = Self::ratio(rest, denominator).unwrap_or_else(Self::zero);
             return (floor.into(), rest);
         }
         let scaled = self.to_big() * BigInt::from(10).pow(places);
@@ -150,11 +146,14 @@ impl Exact {
     /// The floor of `self * 10^places` with the numerator and denominator of what is left,
     /// where they fit.
     fn small_floor(&self, places: u32) -> Option<((i128, i128), i128)> {
-        let Repr::Small(ratio) = &self.0 else {
+        let Repr::Small(fraction) = &self.0 else {
             return None;
         };
-        let scaled = i128::checked_mul(*ratio.numer(), 10_i128.checked_pow(places)?)?;
-        Some((scaled.div_mod_floor(ratio.denom()), *ratio.denom()))
+        let denominator = fraction.denominator();
+        let scaled = fraction
+            .numerator()
+            .checked_mul(10_i128.checked_pow(places)?)?;
+        Some((scaled.div_mod_floor(&denominator), denominator))
     }
 
     /// The number as decimal text with this many places, for display.
@@ -177,14 +176,13 @@ pub(crate) fn place_point(minor: &BigInt, places: u32) -> String {
 }
 
 macro_rules! operator {
-    ($trait:ident $method:ident $checked:ident) => {
+    ($trait:ident $method:ident) => {
         impl std::ops::$trait for Exact {
             type Output = Exact;
 
             fn $method(self, other: Exact) -> Exact {
                 if let (Repr::Small(left), Repr::Small(right)) = (&self.0, &other.0)
-                    && let Some(result) = left.$checked(right)
-                    && *result.numer() != i128::MIN
+                    && let Some(result) = left.$method(*right)
                 {
                     return Exact(Repr::Small(result));
                 }
@@ -194,9 +192,9 @@ macro_rules! operator {
     };
 }
 
-operator!(Add add checked_add);
-operator!(Sub sub checked_sub);
-operator!(Mul mul checked_mul);
+operator!(Add add);
+operator!(Sub sub);
+operator!(Mul mul);
 
 impl std::ops::Neg for Exact {
     type Output = Exact;
@@ -235,10 +233,10 @@ impl Default for Exact {
 
 impl From<i128> for Exact {
     fn from(whole: i128) -> Self {
-        if whole == i128::MIN {
-            return Self::big(BigRational::from_integer(whole.into()));
-        }
-        Self(Repr::Small(Ratio::from_integer(whole)))
+        Fraction::whole(whole).map_or_else(
+            || Self::big(BigRational::from_integer(whole.into())),
+            |fraction| Self(Repr::Small(fraction)),
+        )
     }
 }
 
@@ -256,17 +254,21 @@ impl PartialOrd for Exact {
 
 impl Ord for Exact {
     fn cmp(&self, other: &Self) -> Ordering {
-        match (&self.0, &other.0) {
-            (Repr::Small(left), Repr::Small(right)) => left.cmp(right),
-            _ => self.to_big().cmp(&other.to_big()),
-        }
+        let small = match (&self.0, &other.0) {
+            (Repr::Small(left), Repr::Small(right)) => left.compare(*right),
+            _ => None,
+        };
+        small.unwrap_or_else(|| self.to_big().cmp(&other.to_big()))
     }
 }
 
 impl fmt::Display for Exact {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Repr::Small(ratio) => ratio.fmt(f),
+            Repr::Small(fraction) if fraction.denominator() == 1 => fraction.numerator().fmt(f),
+            Repr::Small(fraction) => {
+                write!(f, "{}/{}", fraction.numerator(), fraction.denominator())
+            }
             Repr::Big(big) => big.fmt(f),
         }
     }

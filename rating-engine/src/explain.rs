@@ -30,6 +30,13 @@ impl LineItem {
         if !self.price.is_empty() {
             let _ = writeln!(text, "price {}: {}", self.price, self.price_text);
         }
+        for factor in &self.factors {
+            let _ = writeln!(
+                text,
+                "  times {} by factor {} ({})",
+                factor.by, factor.factor, factor.label
+            );
+        }
         for choice in &self.explanation.prices {
             let mark = if choice.chosen { "taken" } else { "not taken" };
             let _ = writeln!(text, "  {} {mark}: {}", choice.price, choice.reason);

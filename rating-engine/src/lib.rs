@@ -11,6 +11,7 @@ mod exact;
 mod explain;
 mod finding;
 mod forecast;
+mod fraction;
 mod issued;
 mod leaks;
 mod meter;
@@ -24,13 +25,16 @@ mod simulate;
 mod statement;
 mod unit;
 mod usage;
+mod zones;
 
 pub use allocate::allocate;
+pub use book::factor::Factor;
 pub use book::model::{
-    Accumulation, Basis, Discount, DiscountAmount, Exemption, Inheritance, MonthProfile, Package,
-    PackageService, Per, Price, PriceKind, Scope, Selector, Service, Stacking, TagMatch,
+    Accumulation, Basis, CountOver, Discount, DiscountAmount, Exemption, Inheritance, MonthProfile,
+    Package, PackageService, Per, Percentage, Price, PriceKind, Scope, Service, Stacking, TagMatch,
     TagMoments, Target, Tier, Trust,
 };
+pub use book::selector::{AtLeast, Selector};
 pub use book::terms::{Credit, FindingPolicies, Limit, LimitKind, Spent, Tax};
 pub use book::{
     BookChange, BookDiff, BookError, BookErrors, BookFormat, ChangeNote, DiffEntry, DiffKind, Edit,
@@ -51,7 +55,7 @@ pub use rate::Rating;
 pub use rounding::{RoundingMode, RoundingPoint};
 pub use simulate::{Effect, PartEffect, Simulation, StatementEffect, simulate};
 pub use statement::{
-    Bill, BookVersion, Bound, Counts, CreditUse, Explanation, Item, LineItem, Placement,
-    PriceChoice, Reduction, Segment, Statement, TaxLine,
+    AppliedFactor, Bill, BookVersion, Bound, Counts, CreditUse, Explanation, Item, LineItem,
+    Placement, PriceChoice, Reduction, Segment, Statement, TaxLine,
 };
 pub use unit::{Measure, PriceUnit};

@@ -191,6 +191,10 @@ pub struct LineItem {
     pub resource_kind: &'static str,
     /// Its name; its id or description where it has none.
     pub resource_name: String,
+    /// The zone it is in, by id, where its records say.
+    pub zone: Option<String>,
+    /// That zone's name, where it is known.
+    pub zone_name: Option<String>,
     /// The cost centre.
     pub cost_centre: Option<String>,
     /// What is charged.
@@ -205,6 +209,8 @@ pub struct LineItem {
     pub exemption: Option<String>,
     /// The tax rate's id, where the book has one for it.
     pub tax: Option<String>,
+    /// What multiplies the price, in the order of the factors' groups.
+    pub factors: Vec<AppliedFactor>,
     /// The discounts applied, in order.
     pub discounts: Vec<String>,
     /// Time used, in milliseconds (level meters; zero for counters).
@@ -229,6 +235,23 @@ pub struct LineItem {
     pub tags: Vec<Tag>,
     /// How the amount came about.
     pub explanation: Explanation,
+}
+
+/// A factor on a line's price.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AppliedFactor {
+    /// The factor's id.
+    pub factor: String,
+    /// How it is called on a bill.
+    pub label: String,
+    /// What the price is multiplied by.
+    #[serde(serialize_with = "as_text")]
+    pub by: Decimal,
+}
+
+/// A number as text: never through a binary float.
+fn as_text<S: serde::Serializer>(number: &Decimal, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(number)
 }
 
 /// How a line came about, as data. [`LineItem::explain`] says it in words.

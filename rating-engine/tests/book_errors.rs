@@ -115,6 +115,13 @@ fn one_for_each_slug() -> Vec<(&'static str, String, &'static str)> {
             "price[2].id",
         ),
         ("empty", rows(&plain("label = \" \"")), "price[1].label"),
+        (
+            "factor_overlap",
+            rows(
+                "[[factor]]\nid = \"a\"\ngroup = \"g\"\nfactor = 1\n[[factor]]\nid = \"b\"\ngroup = \"g\"\nfactor = 2\n",
+            ),
+            "factor[2]",
+        ),
         ("missing", rows(&price("amount = 1")), "price[1].per"),
         (
             "negative",
@@ -135,6 +142,11 @@ fn one_for_each_slug() -> Vec<(&'static str, String, &'static str)> {
             "not_a_number",
             rows(&price("amount = \"1,50\"\nper = \"month\"")),
             "price[1].amount",
+        ),
+        (
+            "not_a_size",
+            rows(&plain("at_least = { ram = \"64\" }")),
+            "price[1].at_least.ram",
         ),
         (
             "not_a_tag",
@@ -257,7 +269,9 @@ fn the_list_of_slugs_is_that_of_the_source() {
         include_str!("../src/book/document.rs"),
         include_str!("../src/book/fields.rs"),
         include_str!("../src/book/conflict.rs"),
+        include_str!("../src/book/factor.rs"),
         include_str!("../src/book/load.rs"),
+        include_str!("../src/book/load_selector.rs"),
         include_str!("../src/book/load_terms.rs"),
     ];
     let mut used: BTreeSet<&str> = BTreeSet::new();

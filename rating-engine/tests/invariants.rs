@@ -1,4 +1,23 @@
-//! Laws that hold for every price book and every usage.
+//! Laws that hold for every price book and every usage: RATING.md's invariants.
+//!
+//! | no. | law | test |
+//! |----:|-----|------|
+//! | 1 | printed lines add up to the printed total, however they are grouped | `printed_lines_add_up_in_every_partition` |
+//! | 2 | printing moves a line by less than one minor unit | `printed_lines_add_up_in_every_partition` |
+//! | 3 | the parts of a period cost what the whole costs | `a_period_costs_what_its_parts_cost` |
+//! | 4 | order changes no byte | `order_changes_nothing` |
+//! | 5 | neither do chunks and threads | `chunks_and_threads_change_nothing` |
+//! | 6 | the same again adds nothing; a change is corrected once | `copies_are_found_and_cost_nothing`, `a_change_is_corrected_once` |
+//! | 7 | exact amounts scale with prices | `amounts_scale_with_prices` |
+//! | 8 | more of a graduated price never costs less | `graduated_prices_never_fall` |
+//! | 9 | discounts never go below zero, nor beyond the gross | `discounts_never_go_below_zero` |
+//! | 10 | neutral splits change no amount | `a_tag_that_no_rule_reads_changes_nothing`, `an_equal_price_published_again_changes_nothing`, `windows_split_in_two_change_nothing` |
+//! | 11 | a full month costs its price | `a_full_month_costs_its_price` |
+//! | 12 | exempt and charged time are the time used | `exempt_and_charged_time_are_the_time_used` |
+//! | 13 | an explanation replays to its amount | `segments_and_discounts_replay_to_the_net_amount`, `every_line_names_a_price_or_a_reason` |
+//! | 14 | billed lines, taxes and deposits are what is payable; unit price x quantity is the list cost | `lines_taxes_and_deposits_are_what_is_payable` |
+//! | 15 | a copied record changes no total, a lost one is found | `copies_are_found_and_cost_nothing`, `a_lost_record_is_found` |
+//! | 16 | overlapping prices of one key never load | `prices_of_one_key_load_unless_they_overlap` |
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -9,23 +28,31 @@
 mod support;
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::mpsc;
 
-use chrono::TimeDelta;
-use cloudstack_usage::{Period, Snapshot};
+use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
+use cloudstack_usage::{
+    Inventory, InventoryBuilder, Period, Snapshot, UsageLifetimes, UsageRecord, UsageType,
+    parse_usage_record,
+};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
-use rating_engine::{Bill, Exact, LineItem, Money, PriceBook};
+use rating_engine::{
+    Bill, Exact, FindingKind, Issued, LineItem, Money, PriceBook, PriceKind, Rating, correct,
+};
 
+use support::replay::replay;
 use support::scene::{Rules, Scene, ZONES, civil_month, instant_text, read, scene};
 use support::{Cloud, lines, rate_json};
 
-/// At least 64 cases; more by the environment variable that proptest reads.
+/// A thousand cases, or as many as the environment variable of proptest says.
 #[expect(clippy::disallowed_methods, reason = "a test may be asked for more")]
 fn config() -> ProptestConfig {
     let default = ProptestConfig::default();
     let asked = std::env::var("PROPTEST_CASES").is_ok();
     ProptestConfig {
-        cases: if asked { default.cases.max(64) } else { 64 },
+        cases: if asked { default.cases } else { 1000 },
         failure_persistence: None,
         ..default
     }
@@ -206,16 +233,15 @@ proptest! {
     #[test]
     fn a_tag_that_no_rule_reads_changes_nothing(scene in scene(Rules::OfTheMonth), start in 0_i64..30_000, length in 1_i64..9_000) {
         let mut tagged = scene.clone();
-        let at = |minute| instant_text(support::scene::minute_of(scene.period, minute));
+        let [start, end] = [start, start + length].map(|minute| support::scene::minute_of(scene.period, minute));
         for resource in ["vm0", "Volume:volume0", "Project:web"] {
-            tagged.cloud = tagged.cloud.tag(resource, "owner", "somebody", &at(start), &at(start + length));
+            tagged.cloud = tagged.cloud.tag(resource, "owner", "somebody", &instant_text(start), &instant_text(end));
         }
         // the syncs stay those of the cloud without the tag, so that nothing else is seen
-        let snapshots: Vec<Snapshot> = scene.snapshots().iter().map(|snapshot| {
-            let mut seen = tagged.cloud.snapshot(snapshot.at);
-            seen.tag_events.clone_from(&snapshot.tag_events);
-            seen
-        }).collect();
+        let syncs = scene.snapshots();
+        // of two changes between two syncs events cannot tell which is which
+        prop_assume!(![start, end].iter().any(|change| shares_a_sync(&scene, &syncs, *change)));
+        let snapshots: Vec<Snapshot> = syncs.iter().map(|sync| tagged.cloud.snapshot(sync.at)).collect();
         let bill = scene.rate();
         let other = rate_json(&scene.book(), &scene.records(), &snapshots, scene.period);
         prop_assert_eq!(by_resource(&other), by_resource(&bill));
@@ -298,6 +324,341 @@ proptest! {
             prop_assert!(!line.exemption.as_deref().unwrap_or_default().is_empty());
         }
     }
+
+    /// 13: what a line says of its segments and discounts gives its amount again.
+    #[test]
+    fn segments_and_discounts_replay_to_the_net_amount(scene in scene(Rules::OfTheMoment)) {
+        let add_up = scene.text().contains("add-capped");
+        replay(&scene.book(), add_up, &scene.rate());
+    }
+
+    /// 13: every line names one price or a reason, the discounts in order, and its records.
+    #[test]
+    fn every_line_names_a_price_or_a_reason(scene in scene(Rules::OfTheMonth)) {
+        let bill = scene.rate();
+        prop_assert_eq!(bill.book.digest.len(), 64);
+        for line in lines(&bill) {
+            prop_assert!(!line.price.is_empty() || line.exemption.is_some());
+            let chosen: Vec<&str> = line.explanation.prices.iter().filter(|choice| choice.chosen).map(|choice| choice.price.as_str()).collect();
+            let expected: Vec<&str> = if line.price.is_empty() { Vec::new() } else { vec![&line.price] };
+            prop_assert_eq!(chosen, expected);
+            prop_assert!(line.explanation.prices.iter().all(|choice| !choice.reason.is_empty()));
+            prop_assert!(!line.explanation.segments.is_empty() && line.explanation.records > 0);
+            // the discounts of the line are those explained, in order
+            let explained: Vec<&String> = line.explanation.reductions.iter().map(|reduction| &reduction.discount).collect();
+            prop_assert_eq!(explained, line.discounts.iter().collect::<Vec<_>>());
+            // segments are in order and add up to the line
+            let segments = &line.explanation.segments;
+            prop_assert!(segments.windows(2).all(|pair| pair[0].period.start() <= pair[1].period.start()));
+            prop_assert_eq!(segments.iter().map(|segment| i128::from(segment.used_millis)).sum::<i128>(), line.used_millis);
+            prop_assert_eq!(segments.iter().map(|segment| &segment.quantity).sum::<Exact>(), line.quantity.clone());
+            prop_assert_eq!(segments.iter().map(|segment| &segment.net).sum::<Exact>(), line.net.clone());
+            // and the words hold the amounts
+            let words = line.explain();
+            prop_assert!(words.contains(&line.net.to_string()) && words.contains(&line.amount.to_string()));
+        }
+    }
+
+    /// 5: however many threads parse the records, in chunks of whatever length, and in
+    /// whatever order they are done: not a byte changes.
+    #[test]
+    fn chunks_and_threads_change_nothing(scene in scene(Rules::OfTheMonth), chunk in 1_usize..97) {
+        let expected = scene.rate().to_json().to_string();
+        let book = scene.book();
+        let (records, inventory) = (scene.records(), inventory_of(&scene));
+        for threads in [1, 2, 8] {
+            let bill = rate_in_threads(&book, &inventory, &records, scene.period, (threads, chunk));
+            prop_assert_eq!(bill.to_json().to_string(), expected.as_str(), "{} threads", threads);
+        }
+    }
+
+    /// 6: after a change the difference is corrected once, and then nothing is left.
+    #[test]
+    fn a_change_is_corrected_once(scene in scene(Rules::OfTheMonth), factor in 2_i128..5) {
+        let before = scene.rate();
+        let issued = Issued::from_json(&before.to_json()).unwrap();
+        prop_assert_eq!(correct(&issued, &before).unwrap(), None);
+        let after = scene.rate_book(&read(&scaled(&scene.text(), factor)), scene.period);
+        let Some(correction) = correct(&issued, &after).unwrap() else {
+            prop_assert!(before.exact.is_zero());
+            return Ok(());
+        };
+        prop_assert_eq!(&correction.total.exact, &(after.exact.clone() - before.exact.clone()));
+        let issued = issued.with(&correction).unwrap();
+        prop_assert_eq!(issued.total(), after.total.clone());
+        prop_assert_eq!(correct(&issued, &after).unwrap(), None);
+    }
+
+    /// 8: more of a graduated price never costs less, and a unit more never more than the
+    /// dearest unit and the fees of the tiers that it reaches.
+    #[test]
+    fn graduated_prices_never_fall(
+        tiers in prop::collection::vec((1_u64..400, 0_u32..50_000, 0_u32..90_000), 1..5),
+        amounts in (0_u64..2_000, 0_u64..600), days in (1_u32..29, 1_u32..29)
+    ) {
+        let book = support::book(&graduated(&tiers));
+        let period = support::month(&book, "2026-09");
+        let cost = |amount: u64| {
+            let [first, second] = [amount / 3, amount - amount / 3];
+            let on = |day: u32| format!("2026-09-{day:02}");
+            let cloud = Cloud::new().counted(21, "disk", &[(&on(days.0), first), (&on(days.1), second)]);
+            cloud.rate(&book, period).exact
+        };
+        let (less, more) = (cost(amounts.0), cost(amounts.0 + amounts.1));
+        prop_assert!(!less.is_negative() && less <= more, "{less} > {more}");
+        let dearest = tiers.iter().map(|tier| tier.1).max().unwrap_or(0);
+        let fees: u32 = tiers.iter().map(|tier| tier.2).sum();
+        let most = Exact::ratio(i128::from(dearest) * i128::from(amounts.1) + i128::from(fees), 100).unwrap();
+        prop_assert!(more.clone() - less.clone() <= most, "{less} to {more} is over {most}");
+    }
+
+    /// 14: printed lines, with credits as lines, are the net total; with taxes it is the
+    /// gross, less deposits what is payable. What a price per unit lists is price x quantity.
+    #[test]
+    fn lines_taxes_and_deposits_are_what_is_payable(scene in scene(Rules::OfTheMonth), terms in terms()) {
+        let book = read(&(scene.text() + &terms));
+        let bill = scene.rate_book(&book, scene.period);
+        for statement in &bill.statements {
+            let sum = |amounts: Vec<&Money>| Money::sum(amounts, bill.currency).unwrap();
+            let net = sum(statement.lines.iter().map(|line| &line.amount).collect());
+            prop_assert_eq!(&net, &statement.total);
+            let taxes = sum(statement.taxes.iter().map(|tax| &tax.amount).collect());
+            prop_assert_eq!(net.minor() + taxes.minor(), statement.gross.minor().clone());
+            let deposits = sum(statement.credits.iter().filter(|used| used.after_tax).map(|used| &used.taken).collect());
+            prop_assert_eq!(statement.gross.minor() - deposits.minor(), statement.payable.minor().clone());
+            prop_assert!(!statement.payable.is_negative());
+            for used in &statement.credits {
+                prop_assert_eq!(used.taken.minor() + used.left.minor(), used.available.minor().clone());
+            }
+            // everything is taxed at one rate or the other, less what credits took off it; each
+            // tax is the percentage of its group, rounded once
+            prop_assert_eq!(sum(statement.taxes.iter().map(|tax| &tax.base).collect()), net);
+            for tax in &statement.taxes {
+                let of_rate = statement.lines.iter().filter(|line| line.tax.as_deref() == Some(tax.tax.as_str()));
+                prop_assert!(tax.base.minor() <= sum(of_rate.map(|line| &line.amount).collect()).minor());
+                let exact = tax.base.to_exact() * Exact::from_decimal(tax.percent) * Exact::ratio(1, 100).unwrap();
+                prop_assert_eq!(Money::round(&exact, bill.currency, bill.book.rounding), tax.amount.clone());
+            }
+        }
+        for line in lines(&bill).into_iter().filter(|line| line.exemption.is_none()) {
+            let price = book.prices().iter().find(|price| price.id == line.price);
+            // free units are in the quantity, not in the list cost
+            let price = price.filter(|price| price.free.is_none());
+            if let Some(PriceKind::PerUnit(amount)) = price.map(|price| &price.kind) {
+                prop_assert_eq!(Exact::from_decimal(*amount) * line.quantity.clone(), line.list.clone());
+            }
+        }
+    }
+
+    /// 15: a record of a VM, volume or address that is lost in the middle of its life is
+    /// found, with the time that it had.
+    #[test]
+    fn a_lost_record_is_found(scene in scene(Rules::OfTheMonth), lost in any::<Index>()) {
+        let records = scene.records();
+        let parsed: Vec<UsageRecord> = records.iter().map(|json| parse_usage_record(json).unwrap()).collect();
+        let snapshots = scene.snapshots();
+        let losable: Vec<usize> = (0..parsed.len()).filter(|place| {
+            can_be_lost(&parsed, *place, scene.period) && is_seen(&snapshots, &parsed[*place])
+        }).collect();
+        prop_assume!(!losable.is_empty());
+        let lost = losable[lost.index(losable.len())];
+        let mut rest = records.clone();
+        rest.remove(lost);
+        let bill = rate_json(&scene.book(), &rest, &snapshots, scene.period);
+        let gap = |bill: &Bill| {
+            let gaps = bill.findings.iter().filter(|finding| matches!(finding.kind, FindingKind::NotMetered | FindingKind::OwnerNotMetered));
+            gaps.map(|finding| finding.millis).sum::<i128>()
+        };
+        prop_assert_eq!(gap(&bill) - gap(&scene.rate()), parsed[lost].quantity.amount());
+    }
+
+    /// 16: two prices of one key load if, and only if, they are never valid together; the
+    /// error names both.
+    #[test]
+    fn prices_of_one_key_load_unless_they_overlap(
+        keys in prop::array::uniform2(select(PRICE_KEYS)), times in prop::array::uniform2((0_u32..400, 0_u32..60)), swapped in any::<bool>()
+    ) {
+        let day = |day: u32| NaiveDate::from_ymd_opt(2026, 1, 1).unwrap() + Days::new(day.into());
+        let row = |index: usize| {
+            let (first, length) = times[index];
+            let dates = format!("from = {}\nuntil = {}\n", day(first), day(first + length));
+            format!("[[price]]\nid = \"row-{index}\"\namount = 1\nper = \"month\"\n{}{dates}", keys[index])
+        };
+        let order = if swapped { [1, 0] } else { [0, 1] };
+        let read = PriceBook::from_toml(&support::book_text("", &order.map(row).concat()));
+        // civil dates, both included
+        let meet = times[0].0 <= times[1].0 + times[1].1 && times[1].0 <= times[0].0 + times[0].1;
+        match read {
+            Ok(_) => prop_assert!(keys[0] != keys[1] || !meet),
+            Err(errors) => {
+                let words = errors.to_string();
+                prop_assert!(keys[0] == keys[1] && meet, "{words}");
+                prop_assert!(words.contains("row-0") && words.contains("row-1"), "{words}");
+            }
+        }
+    }
+}
+
+/// Different keys of a price: meter, scope, selector.
+const PRICE_KEYS: &[&str] = &[
+    "meter = \"cpu\"\n",
+    "meter = \"ram\"\n",
+    "meter = \"cpu\"\nscope = { domain = \"ROOT/acme\" }\n",
+    "meter = \"cpu\"\nscope = { project = \"web\" }\n",
+    "meter = \"cpu\"\noffering = \"small\"\n",
+    "meter = \"cpu\"\noffering = \"big\"\n",
+];
+
+/// A graduated price of disk operations: each tier is so long, at so many cents a unit, with
+/// a fee of so many cents.
+fn graduated(tiers: &[(u64, u32, u32)]) -> String {
+    let cents = |cents: u32| format!("{}.{:02}", cents / 100, cents % 100);
+    let mut text = "[[price]]\nid = \"io\"\nmeter = \"disk_read_ops\"\nunit = \"each\"\naccumulate = \"account\"\ntiers = [".to_owned();
+    let mut bound = 0;
+    for (index, (length, amount, flat)) in tiers.iter().enumerate() {
+        bound += length;
+        let up_to = if index + 1 < tiers.len() {
+            format!("up_to = {bound}, ")
+        } else {
+            String::new()
+        };
+        let (amount, flat) = (cents(*amount), cents(*flat));
+        let _ = write!(
+            text,
+            "{{ {up_to}amount = \"{amount}\", flat = \"{flat}\" }}, "
+        );
+    }
+    text + "]\n"
+}
+
+/// Taxes, credits, a deposit, a minimum and a maximum.
+fn terms() -> impl Strategy<Value = String> {
+    let rates = (0_u32..3_000, prop::option::of(0_u32..3_000));
+    let credits = prop::collection::vec((0_u32..90_000, any::<bool>(), 0_u32..3), 0..4);
+    let limits = (
+        prop::option::of(0_u32..90_000),
+        prop::option::of(0_u32..90_000),
+    );
+    (rates, credits, limits).prop_map(|((rate, reduced), credits, (least, most))| {
+        let cents = |cents: u32| format!("{}.{:02}", cents / 100, cents % 100);
+        let mut text = format!("[[tax]]\nid = \"vat\"\npercent = \"{}\"\n", cents(rate));
+        if let Some(rate) = reduced {
+            let _ = write!(text, "[[tax]]\nid = \"reduced\"\npercent = \"{}\"\nmeters = [\"disk\"]\n", cents(rate));
+        }
+        for (index, (amount, after_tax, priority)) in credits.into_iter().enumerate() {
+            let _ = write!(
+                text,
+                "[[credit]]\nid = \"credit{index}\"\namount = \"{}\"\nafter_tax = {after_tax}\npriority = {priority}\nscope = {{ domain = \"ROOT/acme\" }}\n",
+                cents(amount)
+            );
+        }
+        for (section, amount) in [("minimum", least), ("maximum", most)] {
+            if let Some(amount) = amount {
+                let _ = write!(text, "[[{section}]]\nid = \"{section}\"\namount = \"{}\"\nper = \"domain\"\n", cents(amount));
+            }
+        }
+        text
+    })
+}
+
+fn inventory_of(scene: &Scene) -> Inventory {
+    let mut lifetimes = UsageLifetimes::default();
+    let mut builder = InventoryBuilder::new();
+    for record in scene.records() {
+        lifetimes.observe(&parse_usage_record(&record).unwrap());
+    }
+    for snapshot in scene.snapshots() {
+        builder.observe(&snapshot);
+    }
+    builder.usage(lifetimes);
+    builder.build()
+}
+
+/// Rates records that several threads parse, as chunks come in.
+fn rate_in_threads(
+    book: &PriceBook,
+    inventory: &Inventory,
+    records: &[String],
+    period: Period,
+    (threads, chunk): (usize, usize),
+) -> Bill {
+    let (sender, parsed) = mpsc::channel::<Vec<UsageRecord>>();
+    let mut rating = Rating::new(book, inventory, period).unwrap();
+    std::thread::scope(|scope| {
+        for thread in 0..threads {
+            let sender = sender.clone();
+            scope.spawn(move || {
+                for chunk in records.chunks(chunk).skip(thread).step_by(threads) {
+                    let parsed = chunk.iter().map(|json| parse_usage_record(json).unwrap());
+                    sender.send(parsed.collect()).unwrap();
+                }
+            });
+        }
+        drop(sender);
+        for record in parsed.iter().flatten() {
+            rating.push(&record);
+        }
+    });
+    rating.finish()
+}
+
+/// Whether what the record says can only be missing if it is lost: it is of a VM's
+/// allocated time, a volume or an address, for a whole window in the period, and the
+/// resource is used before and after.
+fn can_be_lost(records: &[UsageRecord], place: usize, period: Period) -> bool {
+    let record = &records[place];
+    let expected = matches!(
+        record.usage_type,
+        UsageType::AllocatedVm | UsageType::Volume | UsageType::IpAddress
+    );
+    let whole = record.quantity.amount() == i128::from(record.window.millis());
+    let inside = period.intersect(&record.window) == Some(record.window);
+    let of_resource = |other: &&UsageRecord| {
+        other.usage_type == record.usage_type && other.identity() == record.identity()
+    };
+    let whole_in = |at: DateTime<Utc>| {
+        records.iter().filter(of_resource).any(|other| {
+            other.window.contains(at)
+                && other.quantity.amount() == i128::from(other.window.millis())
+        })
+    };
+    expected
+        && whole
+        && inside
+        && whole_in(record.window.start() - TimeDelta::seconds(1))
+        && whole_in(record.window.end())
+}
+
+/// Whether a tag of the scene changes between the same two syncs as `change` lies.
+fn shares_a_sync(scene: &Scene, syncs: &[Snapshot], change: DateTime<Utc>) -> bool {
+    // events up to a minute after a sync may be of changes that it saw
+    let minute = TimeDelta::minutes(1);
+    let [before, after] =
+        [change - minute, change + minute].map(|at| syncs.partition_point(|sync| sync.at < at));
+    let between = |at: DateTime<Utc>| {
+        let place = syncs.partition_point(|sync| sync.at < at);
+        (before..=after).contains(&place)
+    };
+    let tags = scene.cloud.tags.iter();
+    tags.flat_map(|tag| [tag.life.start(), tag.life.end()])
+        .any(between)
+}
+
+/// Whether a sync lists the resource, an address after the record's window: its life ends
+/// with the last sync that saw it, while that of VMs and volumes lasts as long as their usage.
+fn is_seen(snapshots: &[Snapshot], record: &UsageRecord) -> bool {
+    let id = record.identity();
+    snapshots.iter().any(|sync| match record.usage_type {
+        UsageType::AllocatedVm => sync.vms.iter().any(|vm| vm.id.as_resource() == id),
+        UsageType::Volume => sync
+            .volumes
+            .iter()
+            .any(|volume| volume.id.as_resource() == id),
+        _ => {
+            sync.at >= record.window.end()
+                && sync.ip_addresses.iter().any(|address| address.id == id)
+        }
+    })
 }
 
 /// The same things, all living and running through all windows and without changes in the

@@ -441,8 +441,34 @@ fn book(draws: &mut Draws, zone: &str) -> Value {
         validity(draws, &mut row);
         discounts.push(row);
     }
+    let mut factors = Vec::new();
+    for number in 0..draws.below(5) {
+        let by = format!("{}.{:02}", draws.below(3), draws.below(100));
+        let mut row = json!({ "id": format!("f{number}"), "factor": by });
+        // of one group there is a ladder of sizes for everybody, else each stands alone
+        if draws.chance(50) {
+            row["group"] = json!("sizes");
+            row["meters"] = json!(["disk"]);
+            row["at_least"] = json!({ "size": format!("{} GiB", 10 * (1 + 3 * number)) });
+        } else {
+            if let Some(scope) = scope(draws) {
+                row["scope"] = scope;
+            }
+            if draws.chance(40) {
+                row["meters"] = json!(["cpu", "ip", "traffic_sent"]);
+            }
+            if draws.chance(30) {
+                row["at_least"] = json!({ "cpus": 1 + draws.below(6) });
+            }
+        }
+        if draws.chance(20) {
+            row["net_prices"] = json!(true);
+        }
+        validity(draws, &mut row);
+        factors.push(row);
+    }
     json!({
-        "schema": 1, "name": "Oracle", "currency": "EUR", "zone": zone, "tag_moments": "seen",
+        "schema": 1, "name": "Oracle", "factor": factors, "currency": "EUR", "zone": zone, "tag_moments": "seen",
         "compute": draws.of(&["running", "allocated"]), "price": prices, "discount": discounts,
     })
 }

@@ -1489,6 +1489,32 @@ fn a_cheaper_package_is_told_and_not_applied() {
 }
 
 #[test]
+fn of_several_cheaper_packages_the_cheapest_is_told() {
+    // Backup and Monitoring cost 10.00 singly
+    let package = |id: &str, amount: u32| {
+        format!(
+            "[[package]]\nid = \"{id}\"\nservices = [\"Backup\", \"Monitoring\"]\namount = {amount}\nper = \"month\"\n"
+        )
+    };
+    for (first, last, saving) in [(4, 7, "6.00"), (7, 3, "7.00"), (5, 5, "5.00")] {
+        let rows = format!(
+            "{BASE_VM}{MATRIX}{}{}",
+            package("A", first),
+            package("Z", last)
+        );
+        let told = advice(&rows, &[("Service", "Backup,Monitoring")]);
+        assert_eq!(told.len(), 1);
+        assert_eq!(told[0].1, saving);
+        let cheapest = if first <= last {
+            "package A"
+        } else {
+            "package Z"
+        };
+        assert!(told[0].0.contains(cheapest), "{told:?}");
+    }
+}
+
+#[test]
 fn a_package_that_is_cheaper_than_the_one_held_is_told() {
     let platinum = "[[package]]\nid = \"Platinum\"\nservices = [\"Backup\", \"Monitoring\", \"Antivirus\"]\ncovers = [\"ram\"]\namount = 20\nper = \"month\"\n";
     let rows = format!("{BASE_VM}{MATRIX}{platinum}");

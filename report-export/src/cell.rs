@@ -41,6 +41,17 @@ impl DecimalText {
         Self(text)
     }
 
+    /// The number rounded half-even to so many places, without trailing zeros but with one
+    /// digit after the point at least: `24.0`, never `24`. Readers that guess types by a
+    /// column's first cells then take no amount for a whole number.
+    pub(crate) fn with_point(exact: &Exact, places: u32) -> Self {
+        let mut text = exact.to_decimal_string(places.max(1), RoundingMode::HalfEven);
+        let short = text.trim_end_matches('0');
+        let keep = short.len() + usize::from(short.ends_with('.'));
+        text.truncate(keep);
+        Self(text)
+    }
+
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0

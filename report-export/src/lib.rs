@@ -79,6 +79,7 @@ pub use error::{ErrorKind, ExportError, Position};
 pub use filter::Filter;
 pub use report::{Report, Rows};
 pub use reports::findings::findings;
+pub use reports::focus::{Focus, focus};
 pub use reports::leaks::{leaks, leaks_of};
 pub use reports::lines::lines;
 pub use reports::summary::{GroupBy, summary};

@@ -153,13 +153,17 @@ impl AsyncClient {
                     self.tally.note(request, &answer);
                     return Ok(answer);
                 }
-                Verdict::Again(delay) => tokio::time::sleep(delay).await,
+                Verdict::Again(delay) => {
+                    http::log_again(request, delay);
+                    tokio::time::sleep(delay).await;
+                }
                 Verdict::Failed(failure) => return Err(failure),
             }
         }
     }
 
     async fn send(&self, request: &Request) -> Reply {
+        http::log_asking(request);
         let sending = match self.target.sending(request, Utc::now()) {
             Sending::Get { url } => self.http.get(url),
             Sending::Post { url, form } => self

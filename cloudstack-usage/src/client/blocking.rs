@@ -2,7 +2,7 @@
 
 use std::io::Read as _;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::dialect_task::DialectTask;
 use super::http::{self, FORM, Sending, Tally, Target, configured};
@@ -10,7 +10,7 @@ use super::options::{ClientOptions, Progress};
 use super::retry::{Attempts, Failure, Reply, Verdict};
 use super::snapshot_task::SnapshotTask;
 use super::usage_task::UsageTask;
-use crate::api::{Credentials, Request};
+use crate::api::{Credentials, DateDialect, Request};
 use crate::error::Error;
 use crate::metadata::Kind;
 use crate::period::Period;
@@ -44,6 +44,8 @@ pub struct BlockingClient {
     http: reqwest::blocking::Client,
     target: Target,
     tally: Tally,
+    /// How far the server's clock was ahead of ours at its last answer.
+    clock_ahead: Option<TimeDelta>,
 }
 
 impl BlockingClient {
@@ -62,6 +64,7 @@ impl BlockingClient {
             http: configured!(reqwest::blocking::Client::builder(), options),
             target: Target::new(endpoint, credentials, options)?,
             tally: Tally::default(),
+            clock_ahead: None,
         })
     }
 
@@ -109,6 +112,19 @@ impl BlockingClient {
         Ok(notices)
     }
 
+    /// How dates are sent.
+    pub fn dialect(&self) -> DateDialect {
+        self.target.options.dialect
+    }
+
+    /// How far the server's clock was ahead of this machine's at its last answer (behind,
+    /// where negative), to the second, by HTTP's `Date`. None before an answer, or where it
+    /// has none. A request is refused once the clocks differ by more than
+    /// [`expires_after`](ClientOptions::expires_after).
+    pub fn clock_ahead(&self) -> Option<TimeDelta> {
+        self.clock_ahead
+    }
+
     fn attempt(&mut self, request: &Request) -> Result<Answer, Failure> {
         let mut attempts = Attempts::new(request.to_string(), &self.target.options);
         loop {
@@ -117,13 +133,17 @@ impl BlockingClient {
                     self.tally.note(request, &answer);
                     return Ok(answer);
                 }
-                Verdict::Again(delay) => std::thread::sleep(delay),
+                Verdict::Again(delay) => {
+                    http::log_again(request, delay);
+                    std::thread::sleep(delay);
+                }
                 Verdict::Failed(failure) => return Err(failure),
             }
         }
     }
 
-    fn send(&self, request: &Request) -> Reply {
+    fn send(&mut self, request: &Request) -> Reply {
+        http::log_asking(request);
         let sending = match self.target.sending(request, Utc::now()) {
             Sending::Get { url } => self.http.get(url),
             Sending::Post { url, form } => self
@@ -137,6 +157,10 @@ impl BlockingClient {
             Err(cause) => return http::failed(request, cause),
         };
         let status = response.status().as_u16();
+        let date = response.headers().get(reqwest::header::DATE);
+        let date = date.and_then(|date| date.to_str().ok());
+        let date = date.and_then(|date| DateTime::parse_from_rfc2822(date).ok());
+        self.clock_ahead = date.map(|date| whole_seconds(date.to_utc() - Utc::now()));
         let limit = self.target.options.max_answer_bytes;
         let mut body = Vec::new();
         match response
@@ -148,6 +172,11 @@ impl BlockingClient {
             Err(cause) => http::broken(request, &cause),
         }
     }
+}
+
+/// HTTP's dates have no fractions: what is less than a second is no difference.
+fn whole_seconds(difference: TimeDelta) -> TimeDelta {
+    TimeDelta::seconds(difference.num_seconds())
 }
 
 impl Source for BlockingClient {

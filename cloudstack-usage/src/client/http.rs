@@ -92,6 +92,17 @@ impl Target {
     }
 }
 
+/// Logs a call without its signature.
+pub(super) fn log_asking(request: &Request) {
+    tracing::debug!(call = %request, "asking");
+}
+
+/// Logs that a call is made again after a wait.
+pub(super) fn log_again(request: &Request, delay: std::time::Duration) {
+    let wait_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
+    tracing::warn!(call = %request, wait_ms, "no good answer; trying again");
+}
+
 /// Refuses calls that change something: a call may be sent several times.
 pub(super) fn only_reading(request: &Request) -> Result<(), Error> {
     let command = request.command();

@@ -62,7 +62,7 @@ pub(super) fn not_json(label: &str, text: &str, cause: serde_json::Error) -> Err
     let what = if start.is_empty() {
         "the answer is empty: the management server may be starting; try again later".to_owned()
     } else if lower.starts_with("<!doctype html") || lower.starts_with("<html") {
-        "the answer is an HTML page, not CloudStack's: check the endpoint (it ends in /client/api) and proxies".to_owned()
+        "the answer is an HTML page, not CloudStack's: it came from a proxy, or from an endpoint that does not end in /client/api".to_owned()
     } else if lower.starts_with('<') {
         "the answer is XML: the parameter response=json was lost on the way".to_owned()
     } else if cause.is_eof() {

@@ -5,6 +5,7 @@ use clap::{Parser, Subcommand};
 use crate::command::demo::DemoArgs;
 use crate::command::diff::DiffArgs;
 use crate::command::discount::DiscountArgs;
+use crate::command::doctor::DoctorArgs;
 use crate::command::explain::ExplainArgs;
 use crate::command::findings::FindingsArgs;
 use crate::command::forecast::ForecastArgs;
@@ -40,6 +41,8 @@ pub(crate) struct Arguments {
 enum Command {
     /// Fetch usage and metadata from CloudStack into the database.
     Sync(Box<SyncArgs>),
+    /// Check all that a sync needs: endpoint, role, version, clocks, usage, database.
+    Doctor(Box<DoctorArgs>),
     /// Make a report from the database.
     Report(Box<ReportArgs>),
     /// Rate files as CloudStack answered them, without a database.
@@ -79,6 +82,7 @@ impl Arguments {
     pub(crate) fn run(&self) -> Result<Exit, Failure> {
         match &self.command {
             Command::Sync(arguments) => arguments.run(self.json),
+            Command::Doctor(arguments) => arguments.run(self.json),
             Command::Report(arguments) => arguments.run(self.json),
             Command::Rate(arguments) => arguments.run(self.json),
             Command::Prices(arguments) => arguments.run(self.json),

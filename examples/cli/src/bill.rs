@@ -38,20 +38,54 @@ impl BillArgs {
         &self,
         open: impl FnOnce() -> Result<Input, Failure>,
     ) -> Result<Bill, Failure> {
+        self.bill_of(None, open)
+    }
+
+    /// The same for one customer alone, in the time zone that the book gives it.
+    pub(crate) fn bill_of(
+        &self,
+        customer: Option<&str>,
+        open: impl FnOnce() -> Result<Input, Failure>,
+    ) -> Result<Bill, Failure> {
         must_exist(&self.book)?;
-        let book = rating::load_book(&self.book)?;
+        let mut book = rating::load_book(&self.book)?;
+        if let Some(customer) = customer {
+            book = book.for_customer(customer);
+        }
         let period = self.period(&book)?;
         let mut input = open()?;
         let progress = Progress::new("rating");
         let bill = rating::rate(&book, period, &mut input);
         drop(progress);
-        bill
+        match customer {
+            Some(customer) => alone(bill?, customer),
+            None => bill,
+        }
     }
 
     /// The period that the flags name, in the book's zone.
     pub(crate) fn period(&self, book: &PriceBook) -> Result<Period, Failure> {
         period_of(book, self.month, self.from, self.to)
     }
+}
+
+/// The statement of one customer and the findings about it. What else was rated was so in
+/// the zone of this customer, which is nobody else's business.
+fn alone(mut bill: Bill, customer: &str) -> Result<Bill, Failure> {
+    bill.statements
+        .retain(|one| one.path == customer || one.account.to_string() == customer);
+    let [statement] = bill.statements.as_slice() else {
+        let message = format!(
+            "this period has no statement of {customer}; give the path or id of a billing account"
+        );
+        return Err(Failure::new(Exit::Nothing, message));
+    };
+    let account = statement.account.clone();
+    (bill.total, bill.gross) = (statement.total.clone(), statement.gross.clone());
+    bill.exact = statement.exact.clone();
+    bill.findings
+        .retain(|finding| finding.account.as_ref() == Some(&account));
+    Ok(bill)
 }
 
 /// The period that the flags name.

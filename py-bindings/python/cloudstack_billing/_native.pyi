@@ -108,6 +108,9 @@ class PriceBook:
     @property
     def digest(self) -> str:
         """SHA-256 of the book's content, the same for TOML and JSON."""
+    def for_customer(self, domain: str) -> PriceBook:
+        """The book for the statement of one customer: the same, with dates civil in the zone
+        that the book gives to its domain (a path). Take that customer's statement alone."""
     def month(self, year: int, month: int) -> Period:
         """The civil month in the book's zone."""
     def period(self, first: date, last: date) -> Period:
@@ -270,13 +273,13 @@ class Bill:
     def write_csv(
         self,
         path: str | os.PathLike[str],
-        report: Literal["lines", "summary", "findings"] = "lines",
+        report: Literal["lines", "summary", "findings", "focus"] = "lines",
         *,
         by: Sequence[_GroupBy] | None = None,
         dialect: Literal["rfc4180", "excel-de"] = "rfc4180",
         filter: Filter | None = None,
     ) -> None:
-        """Writes a report as CSV: `lines`, `summary` or `findings`.
+        """Writes a report as CSV: `lines`, `summary`, `findings` or `focus` (FOCUS 1.2 rows).
 
         `by` groups the summary by one of these or several; by `domain` where it is `None`. The dialect is `rfc4180`
         (comma, decimal point) or `excel-de` (semicolon, decimal comma, byte order mark).
@@ -373,13 +376,13 @@ class Statement:
     def write_csv(
         self,
         path: str | os.PathLike[str],
-        report: Literal["lines", "summary", "findings"] = "lines",
+        report: Literal["lines", "summary", "findings", "focus"] = "lines",
         *,
         by: Sequence[_GroupBy] | None = None,
         dialect: Literal["rfc4180", "excel-de"] = "rfc4180",
         filter: Filter | None = None,
     ) -> None:
-        """Writes a report as CSV: `lines`, `summary` or `findings`.
+        """Writes a report as CSV: `lines`, `summary`, `findings` or `focus` (FOCUS 1.2 rows).
 
         `by` groups the summary by one of these or several; by `domain` where it is `None`. The dialect is `rfc4180`
         (comma, decimal point) or `excel-de` (semicolon, decimal comma, byte order mark).

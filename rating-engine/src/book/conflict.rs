@@ -1,7 +1,9 @@
 //! Prices that cannot stand beside each other.
 
+use super::factor::Factor;
 use super::fields::Collector;
-use super::model::{Price, PriceBook, Selector, TagMatch, Target};
+use super::model::{Price, PriceBook, Target};
+use super::selector::may_meet;
 use crate::meter::Meter;
 
 /// Two equally specific prices that overlap in time are an error that names both.
@@ -29,6 +31,39 @@ pub(super) fn find_conflicts(book: &PriceBook, errors: &Collector) {
     }
 }
 
+/// Two factors of one group on the same thing, equally specific, that overlap in time: which
+/// of them counts nobody said.
+pub(super) fn find_factor_conflicts(book: &PriceBook, errors: &Collector) {
+    for (index, left) in book.factors.iter().enumerate() {
+        for right in book.factors.iter().skip(index + 1) {
+            if left.id != right.id
+                && left.group == right.group
+                && left.scope == right.scope
+                && left.selector.rank() == right.selector.rank()
+                && share_things(left, right)
+                && left.validity.overlaps(&right.validity)
+                && may_meet(&left.selector, &right.selector)
+            {
+                let message = format!(
+                    "factors {:?} and {:?} of group {:?} are for the same thing, equally specific, and overlap; end one before the other begins, narrow one, or give one a group of its own, so that both multiply",
+                    left.id, right.id, left.group
+                );
+                let places = [&left.id, &right.id].map(|id| errors.place_of("factor", id));
+                let later = places.into_iter().max_by_key(|(_, line)| *line);
+                let (place, line) = later.unwrap_or_default();
+                errors.push("factor_overlap", &place, line, message);
+            }
+        }
+    }
+}
+
+fn share_things(left: &Factor, right: &Factor) -> bool {
+    left.is_for_everything()
+        || right.is_for_everything()
+        || left.meters.iter().any(|meter| right.meters.contains(meter))
+        || left.items.iter().any(|item| right.items.contains(item))
+}
+
 fn equally_specific(left: &Price, right: &Price) -> bool {
     // the same VM or image may cost something while running and something else while allocated
     let by_basis = [Meter::Vm, Meter::Os].map(Target::Meter);
@@ -39,46 +74,11 @@ fn equally_specific(left: &Price, right: &Price) -> bool {
         && basis
 }
 
-/// Whether one resource can fulfil both selectors (which have the same fields).
-fn may_meet(left: &Selector, right: &Selector) -> bool {
-    let share = |left: &[String], right: &[String]| {
-        left.is_empty() || left.iter().any(|value| right.contains(value))
-    };
-    share(&left.offerings, &right.offerings)
-        && share(&left.templates, &right.templates)
-        && share(&left.os_types, &right.os_types)
-        && share(&left.os_categories, &right.os_categories)
-        && share(&left.storage_tags, &right.storage_tags)
-        && share(&left.zones, &right.zones)
-        && share(&left.hypervisors, &right.hypervisors)
-        && names_may_meet(&left.names, &right.names)
-        && tags_may_meet(&left.tags, &right.tags)
-}
-
-fn names_may_meet(left: &[String], right: &[String]) -> bool {
-    left.is_empty()
-        || left
-            .iter()
-            .any(|left| right.iter().any(|right| patterns_meet(left, right)))
-}
-
-/// A tag has one value, so conditions on two values of one key exclude each other.
-fn tags_may_meet(left: &[TagMatch], right: &[TagMatch]) -> bool {
-    !left.iter().any(|left| {
-        right.iter().any(|right| {
-            left.key == right.key
-                && left.value.is_some()
-                && right.value.is_some()
-                && left.value != right.value
-        })
-    })
-}
-
 /// Whether some name fulfils both patterns (`*` any text, `?` one character).
 ///
 /// Fills a table from the ends: whether the rests of both patterns from here on can meet. So
 /// it takes the product of their lengths, however many `*` they have.
-fn patterns_meet(left: &str, right: &str) -> bool {
+pub(super) fn patterns_meet(left: &str, right: &str) -> bool {
     let (left, right): (Vec<char>, Vec<char>) = (left.chars().collect(), right.chars().collect());
     let ends = |rest: &[char]| rest.iter().all(|c| *c == '*');
     // the row below the present one: `left` one character further on

@@ -4,21 +4,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write as _};
 
 use chrono::{DateTime, Utc};
-use chrono_tz::Tz;
 use cloudstack_usage::{DomainId, Inventory, Owner, Period, VmId};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::factor::Factor;
 use super::model::{
-    Accumulation, Basis, Discount, DiscountAmount, Package, Price, PriceBook, Scope, Selector,
-    Target,
+    Accumulation, Basis, Discount, DiscountAmount, Package, Price, PriceBook, Scope, Target,
 };
+use super::selector::Selector;
 use super::when::When;
 use crate::currency::Currency;
 use crate::error::RatingError;
 use crate::meter::Meter;
+use crate::plan::price_text;
 use crate::plan::{CompiledScope, compile_scope};
-use crate::rate::price_text;
+use crate::zones::Zones;
 
 /// What kind of row a difference is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -37,6 +38,8 @@ pub enum DiffKind {
     Exemption,
     /// A discount.
     Discount,
+    /// A factor on prices.
+    Factor,
 }
 
 /// One difference: for one thing, one group of customers and one time.
@@ -66,6 +69,7 @@ pub struct DiffEntry {
 pub struct BookDiff {
     /// The new book's time zone, in which the text writes dates.
     pub zone: String,
+    zones: Zones,
     /// The digests of the old and the new book.
     pub digests: (String, String),
     /// The differences, by kind, item, scope and time.
@@ -92,15 +96,14 @@ impl BookDiff {
 impl fmt::Display for BookDiff {
     /// One difference a line; nothing where there is none.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let zone = self.zone.parse().unwrap_or(Tz::UTC);
         self.entries
             .iter()
-            .try_for_each(|entry| writeln!(f, "{}", entry.text(zone)))
+            .try_for_each(|entry| writeln!(f, "{}", entry.text(&self.zones)))
     }
 }
 
 impl DiffEntry {
-    fn text(&self, zone: Tz) -> String {
+    fn text(&self, zone: &Zones) -> String {
         let mut text = self.item.clone();
         for part in [
             self.scope.as_ref().map(|scope| format!(" for {scope}")),
@@ -122,7 +125,7 @@ impl DiffEntry {
 }
 
 /// ` from … until …`, with the bounds that there are.
-fn dates(period: Period, zone: Tz) -> String {
+fn dates(period: Period, zone: &Zones) -> String {
     let mut text = String::new();
     if period.start() > Period::always().start() {
         let _ = write!(text, " from {}", When::of_start(period.start(), zone));
@@ -175,9 +178,11 @@ pub fn diff(
     entries.extend(packages(old, new));
     entries.extend(exemptions(old, new));
     entries.extend(discounts(&sides, inventory));
+    entries.extend(factors(&sides, inventory));
     entries.sort();
     Ok(BookDiff {
         zone: new.zone_name().to_owned(),
+        zones: new.zones.clone(),
         digests: (old.digest.clone(), new.digest.clone()),
         entries,
     })
@@ -188,6 +193,7 @@ struct Side<'a> {
     book: &'a PriceBook,
     prices: Vec<(CompiledScope, &'a Price)>,
     discounts: Vec<(CompiledScope, &'a Discount)>,
+    factors: Vec<(CompiledScope, &'a Factor)>,
 }
 
 impl<'a> Side<'a> {
@@ -196,6 +202,7 @@ impl<'a> Side<'a> {
             book,
             prices: Vec::new(),
             discounts: Vec::new(),
+            factors: Vec::new(),
         };
         for price in &book.prices {
             let scope = compile_scope(
@@ -211,6 +218,11 @@ impl<'a> Side<'a> {
             let scope = compile_scope(&discount.scope, inventory, discount.validity, &rule)?;
             side.discounts
                 .push((known(scope, &discount.scope), discount));
+        }
+        for factor in &book.factors {
+            let rule = format!("factor {}", factor.id);
+            let scope = compile_scope(&factor.scope, inventory, factor.validity, &rule)?;
+            side.factors.push((known(scope, &factor.scope), factor));
         }
         Ok(side)
     }
@@ -566,6 +578,7 @@ fn selector_words(selector: &Selector, basis: Option<u8>) -> Option<String> {
         .filter(|(_, values)| !values.is_empty())
         .map(|(name, values)| format!("{name} {}", values.join(" or ")))
         .collect();
+    words.extend(Some(selector.at_least.text()).filter(|text| !text.is_empty()));
     words.extend(basis.map(|basis| {
         let time = if basis == 1 { "running" } else { "allocated" };
         format!("{time} time")
@@ -594,9 +607,16 @@ fn plain(
 /// The settings of the book itself, by their names in the file.
 fn settings(old: &PriceBook, new: &PriceBook) -> Vec<DiffEntry> {
     type Read = fn(&PriceBook) -> String;
-    let fields: [(&str, Read); 13] = [
+    let fields: [(&str, Read); 14] = [
         ("currency", |book| book.currency.code().to_owned()),
-        ("zone", |book| book.zone_name().to_owned()),
+        ("zone", |book| book.zones.text()),
+        ("zone_change", |book| {
+            let zones = book.customer_zones.iter();
+            let texts: Vec<String> = zones
+                .map(|(domain, zones)| format!("{domain}: {}", zones.text()))
+                .collect();
+            texts.join("; ")
+        }),
         ("compute", |book| format!("{:?}", book.compute)),
         ("month", |book| format!("{:?}", book.month)),
         ("rounding", |book| format!("{:?}", book.rounding)),
@@ -792,12 +812,81 @@ fn discounts(sides: &(Side<'_>, Side<'_>), inventory: &Inventory) -> Vec<DiffEnt
     entries
 }
 
+/// What two factors have in common that can take each other's place.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct FactorGroup<'a> {
+    group: &'a str,
+    things: String,
+    scope: &'a CompiledScope,
+    selector: &'a Selector,
+}
+
+impl<'a> FactorGroup<'a> {
+    fn of((scope, factor): &'a (CompiledScope, &'a Factor)) -> Self {
+        // a factor that is its own group is told by what it does, not by its id
+        let alone = factor.group == factor.id;
+        Self {
+            group: if alone { "" } else { &factor.group },
+            things: things(&factor.meters, &factor.items),
+            scope,
+            selector: &factor.selector,
+        }
+    }
+}
+
+fn factors(sides: &(Side<'_>, Side<'_>), inventory: &Inventory) -> Vec<DiffEntry> {
+    let (old, new) = sides;
+    let both = || old.factors.iter().chain(&new.factors);
+    let groups: BTreeSet<FactorGroup<'_>> = both().map(FactorGroup::of).collect();
+    let mut entries = Vec::new();
+    for group in groups {
+        let text = |side: &Side<'_>, at| {
+            let in_force = side
+                .factors
+                .iter()
+                .filter(|one| FactorGroup::of(one) == group && one.1.validity.contains(at));
+            let mut texts: Vec<String> = in_force
+                .map(|(scope, factor)| {
+                    let plain = factor.net_prices == (*scope != CompiledScope::Book);
+                    let net = match (plain, factor.net_prices) {
+                        (true, _) => "",
+                        (false, true) => ", on hard-linked prices too",
+                        (false, false) => ", not on hard-linked prices",
+                    };
+                    format!("× {}{net}", factor.factor)
+                })
+                .collect();
+            texts.sort();
+            (!texts.is_empty()).then(|| texts.join(" and "))
+        };
+        let own = both().filter(|one| FactorGroup::of(one) == group);
+        let spans = timeline(bounds(own.map(|(_, factor)| &factor.validity)), |at| {
+            let (was, is) = (text(old, at), text(new, at));
+            (was != is).then_some((was, is))
+        });
+        entries.extend(spans.into_iter().map(|(period, (old, new))| DiffEntry {
+            kind: DiffKind::Factor,
+            item: format!("Factor on {}", group.things),
+            scope: scope_words(group.scope, inventory),
+            selector: selector_words(group.selector, None),
+            period: Some(period),
+            old,
+            new,
+            except: Vec::new(),
+        }));
+    }
+    entries
+}
+
 fn covered(discount: &Discount) -> String {
-    let mut things: Vec<String> = discount
-        .meters
+    things(&discount.meters, &discount.items)
+}
+
+fn things(meters: &[Meter], items: &[String]) -> String {
+    let mut things: Vec<String> = meters
         .iter()
         .map(|meter| meter.label().to_owned())
-        .chain(discount.items.iter().cloned())
+        .chain(items.iter().cloned())
         .collect();
     things.sort();
     if things.is_empty() {

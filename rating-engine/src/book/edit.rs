@@ -45,6 +45,15 @@ pub enum Edit {
         /// The last day or instant.
         until: When,
     },
+    /// A new `[[factor]]` row.
+    AddFactor(Row),
+    /// A factor ends.
+    EndFactor {
+        /// Its id.
+        id: String,
+        /// The last day or instant.
+        until: When,
+    },
     /// A new `[[service]]` row.
     AddService(Row),
     /// A new `[[package]]` row.
@@ -222,6 +231,8 @@ impl Edit {
             Self::AddOsImage(row) => format!("add OS image {}", id_of(row)),
             Self::AddDiscount(row) => format!("add discount {}", id_of(row)),
             Self::EndDiscount { id, until } => format!("end discount {id} on {until}"),
+            Self::AddFactor(row) => format!("add factor {}", id_of(row)),
+            Self::EndFactor { id, until } => format!("end factor {id} on {until}"),
             Self::AddService(row) => format!("add service {}", id_of(row)),
             Self::AddPackage(row) => format!("add package {}", id_of(row)),
             Self::AddExemption(row) => format!("add exemption {}", id_of(row)),
@@ -251,6 +262,9 @@ const PRICE_SECTIONS: &[&str] = &["price", "os_image", "service", "package"];
 /// Fields of a service's or package's row that do not belong to its price.
 const NOT_OF_PRICE: &[&str] = &["tag", "services", "service_periods", "covers"];
 
+/// Fields of a price that is a percentage of other charges.
+const OF_PERCENTAGES: &[&str] = &["percent", "percent_of", "fee", "free_fees"];
+
 struct Editor<'a> {
     document: Editable,
     book: &'a PriceBook,
@@ -262,6 +276,7 @@ impl Editor<'_> {
             Edit::AddPrice(row) => self.document.push("price", row),
             Edit::AddOsImage(row) => self.document.push("os_image", row),
             Edit::AddDiscount(row) => self.document.push("discount", row),
+            Edit::AddFactor(row) => self.document.push("factor", row),
             Edit::AddService(row) => self.document.push("service", row),
             Edit::AddPackage(row) => self.document.push("package", row),
             Edit::AddExemption(row) => {
@@ -275,6 +290,10 @@ impl Editor<'_> {
             Edit::EndDiscount { id, until } => {
                 let (index, _) = self.row("discount", id)?;
                 self.end("discount", index, *until)
+            }
+            Edit::EndFactor { id, until } => {
+                let (index, _) = self.row("factor", id)?;
+                self.end("factor", index, *until)
             }
             Edit::EndExemption { id, until } => {
                 self.write_usual_exemptions()?;
@@ -346,7 +365,7 @@ impl Editor<'_> {
     fn replace_price(&mut self, id: &str, from: When, with: &Row) -> Result<(), BookErrors> {
         let (section, index, old) = self.price_row(id)?;
         let place = format!("{section}[{}]", index + 1);
-        let zone = self.book.zone;
+        let zone = &self.book.zones;
         let start = from.start(zone);
         let validity = self
             .book
@@ -373,10 +392,16 @@ impl Editor<'_> {
         new.insert("from".to_owned(), from.to_string().into());
         // an amount takes the place of tiers and the other way round
         if with.contains_key("amount") {
-            new.retain(|field, _| !matches!(field.as_str(), "tiers" | "tier_mode"));
+            new.retain(|field, _| {
+                !matches!(field.as_str(), "tiers" | "tier_mode")
+                    && !OF_PERCENTAGES.contains(&field.as_str())
+            });
         }
         if with.contains_key("tiers") {
-            new.retain(|field, _| !matches!(field.as_str(), "amount" | "block"));
+            new.retain(|field, _| {
+                !matches!(field.as_str(), "amount" | "block")
+                    && !OF_PERCENTAGES.contains(&field.as_str())
+            });
         }
         new.extend(with.clone());
         new.retain(|_, value| !value.is_null());
@@ -404,7 +429,7 @@ impl Editor<'_> {
         if !self.book.services().iter().any(|known| known.id == service) {
             self.row("service", service)?;
         }
-        let zone = self.book.zone;
+        let zone = &self.book.zones;
         let always = Period::always();
         let start = from.map_or(always.start(), |from| from.start(zone));
         let end = until.map_or(always.end(), |until| until.end(zone));

@@ -3,8 +3,8 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
+use crate::zones::Zones;
 use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
-use chrono_tz::Tz;
 use cloudstack_usage::Period;
 use rust_decimal::Decimal;
 
@@ -120,6 +120,11 @@ impl<'a> Fields<'a> {
 
     pub(super) fn has(&self, field: &str) -> bool {
         self.entries.contains_key(field)
+    }
+
+    /// Whether a field is there that does not belong here; it is not an unknown one then.
+    pub(super) fn refuse(&mut self, field: &'static str) -> bool {
+        self.node(field).is_some()
     }
 
     fn node(&mut self, field: &'static str) -> Option<&'a Node> {
@@ -239,6 +244,11 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// A plain decimal number that is not negative, out of a text.
+    pub(super) fn plain_decimal(text: &str) -> Option<Decimal> {
+        parse_decimal(text).ok()
+    }
+
     /// An optional text or list of texts.
     pub(super) fn texts(&mut self, field: &'static str) -> Vec<String> {
         let Some(node) = self.node(field) else {
@@ -285,7 +295,7 @@ impl<'a> Fields<'a> {
 
     /// `from` and `until` (or `from` and `duration`): open where they are missing. A date
     /// alone is a civil date of the book's zone and, as an end, includes that day.
-    pub(super) fn validity(&mut self, zone: Tz) -> Option<Period> {
+    pub(super) fn validity(&mut self, zone: &Zones) -> Option<Period> {
         let from = self.bound("from", Side::From, zone);
         let until = self.bound("until", Side::Until, zone);
         let duration = self.duration_end(zone);
@@ -312,7 +322,7 @@ impl<'a> Fields<'a> {
 
     /// Whether a validity that could not be made is one that is empty on purpose: it starts
     /// and ends at the same instant.
-    pub(super) fn reversed(&self, zone: Tz) -> Option<String> {
+    pub(super) fn reversed(&self, zone: &Zones) -> Option<String> {
         let bound = |field: &str, side| match &self.entries.get(field)?.value {
             Value::Text(text) | Value::Date(text) => parse_bound(text, side, zone),
             _ => None,
@@ -321,7 +331,7 @@ impl<'a> Fields<'a> {
         (until < from).then(|| "until lies before from".to_owned())
     }
 
-    fn bound(&mut self, field: &'static str, side: Side, zone: Tz) -> Option<DateTime<Utc>> {
+    fn bound(&mut self, field: &'static str, side: Side, zone: &Zones) -> Option<DateTime<Utc>> {
         let node = self.node(field)?;
         let (Value::Text(text) | Value::Date(text)) = &node.value else {
             self.wrong_type(field, "a date such as 2026-10-01", &node.value);
@@ -337,6 +347,26 @@ impl<'a> Fields<'a> {
         bound
     }
 
+    /// A civil date that must be there.
+    pub(super) fn date(&mut self, field: &'static str) -> Option<NaiveDate> {
+        if !self.has(field) {
+            self.known.push(field);
+            self.error(field, "missing", "this field is missing".to_owned());
+            return None;
+        }
+        let node = self.node(field)?;
+        let (Value::Text(text) | Value::Date(text)) = &node.value else {
+            self.wrong_type(field, "a date such as 2026-10-01", &node.value);
+            return None;
+        };
+        let date = text.parse().ok();
+        if date.is_none() {
+            let message = format!("{text:?} is no date such as 2026-10-01");
+            self.error(field, "not_a_date", message);
+        }
+        date
+    }
+
     /// An instant that must be there.
     pub(super) fn instant(&mut self, field: &'static str) -> Option<DateTime<Utc>> {
         if !self.has(field) {
@@ -344,11 +374,11 @@ impl<'a> Fields<'a> {
             self.error(field, "missing", "this field is missing".to_owned());
             return None;
         }
-        self.bound(field, Side::From, Tz::UTC)
+        self.bound(field, Side::From, &chrono_tz::Tz::UTC.into())
     }
 
     /// The end by `duration` (`"3 months"`), counted from the date in `from`.
-    fn duration_end(&mut self, zone: Tz) -> Option<DateTime<Utc>> {
+    fn duration_end(&mut self, zone: &Zones) -> Option<DateTime<Utc>> {
         let text = self.text("duration")?;
         let Some(Value::Text(from) | Value::Date(from)) =
             self.entries.get("from").map(|node| &node.value)
@@ -370,7 +400,7 @@ impl<'a> Fields<'a> {
             );
             self.error("duration", "not_a_duration", message);
         }
-        Some(calendar::start_of_day(end?, zone))
+        Some(zone.start_of_day(end?))
     }
 
     /// Complains about every field that was not asked for.
@@ -411,20 +441,20 @@ fn parse_decimal(text: &str) -> Result<Decimal, (&'static str, String)> {
     }
 }
 
-fn parse_bound(text: &str, side: Side, zone: Tz) -> Option<DateTime<Utc>> {
+fn parse_bound(text: &str, side: Side, zone: &Zones) -> Option<DateTime<Utc>> {
     if let Ok(date) = text.parse::<NaiveDate>() {
         let first = match side {
             Side::From => date,
             Side::Until => date.succ_opt()?,
         };
-        return Some(calendar::start_of_day(first, zone));
+        return Some(zone.start_of_day(first));
     }
     let text = text.replacen(' ', "T", 1);
     if let Ok(time) = DateTime::parse_from_rfc3339(&text) {
         return Some(time.with_timezone(&Utc));
     }
     let civil = NaiveDateTime::parse_from_str(&text, "%Y-%m-%dT%H:%M:%S%.f").ok()?;
-    Some(calendar::instant(civil, zone))
+    Some(zone.instant(civil))
 }
 
 /// The day after so much time; a month after the 31st ends on the last day of a shorter month.

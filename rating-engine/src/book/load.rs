@@ -9,15 +9,19 @@ use rust_decimal::Decimal;
 use sha2::{Digest, Sha256};
 
 use super::change;
-use super::conflict::find_conflicts;
+use super::conflict::{find_conflicts, find_factor_conflicts};
 use super::document::{Node, Value, from_json, from_toml};
 use super::errors::BookErrors;
+use super::factor::read_factors;
 use super::fields::{Collector, Fields};
+use super::load_kind::{check_moments, read_count_over, read_no_time, read_percentage};
+use super::load_selector::read_selector;
 use super::load_terms::{LEVELS, find_tax_conflicts, read_terms};
+use super::load_zones::read_zone_changes;
 use super::model::{
     Basis, Discount, DiscountAmount, Exemption, Inheritance, MonthProfile, Package, PackageService,
-    Per, Price, PriceBook, PriceKind, Scope, Selector, Service, Stacking, TagMatch, TagMoments,
-    Target, Tier, Trust,
+    Per, Price, PriceBook, PriceKind, Scope, Service, Stacking, TagMatch, TagMoments, Target, Tier,
+    Trust,
 };
 use super::terms::{FindingPolicies, LimitKind};
 use crate::currency::Currency;
@@ -25,6 +29,7 @@ use crate::meter::Meter;
 use crate::proration::Proration;
 use crate::rounding::{RoundingMode, RoundingPoint};
 use crate::unit::PriceUnit;
+use crate::zones::Zones;
 
 /// The version of the file format that this version reads.
 pub(crate) const SCHEMA: u32 = 1;
@@ -75,6 +80,8 @@ fn load(document: &Node) -> Result<PriceBook, BookErrors> {
     top.finish();
     if let Some(book) = &book {
         find_conflicts(book, &errors);
+        find_factor_conflicts(book, &errors);
+        check_moments(book, &errors);
         find_tax_conflicts(book, &errors);
     }
     let errors = errors.into_errors();
@@ -103,12 +110,14 @@ fn read_book(top: &mut Fields<'_>, errors: &Collector, digest: String) -> Option
     let currency = read_currency(top);
     let zone = read_zone(top);
     let compute = read_compute(top);
-    let in_zone = zone.unwrap_or(Tz::UTC);
+    let (zones, customers) = read_zone_changes(top, zone.unwrap_or(Tz::UTC));
+    let in_zone = &zones;
 
     let mut book = PriceBook {
         name,
         currency: currency.or_else(|| Currency::from_code("EUR"))?,
-        zone: in_zone,
+        zones: zones.clone(),
+        customer_zones: customers,
         compute: compute.unwrap_or(Basis::Allocated),
         month: top.choice("month", MONTHS).unwrap_or_default(),
         proration: top.choice("proration", PRORATIONS).unwrap_or_default(),
@@ -136,6 +145,7 @@ fn read_book(top: &mut Fields<'_>, errors: &Collector, digest: String) -> Option
         services: Vec::new(),
         packages: Vec::new(),
         discounts: Vec::new(),
+        factors: Vec::new(),
         changes: change::read(top),
         limits: Vec::new(),
         credits: Vec::new(),
@@ -148,6 +158,7 @@ fn read_book(top: &mut Fields<'_>, errors: &Collector, digest: String) -> Option
     read_prices(top, in_zone, &mut book);
     read_os_images(top, in_zone, &mut book);
     read_discounts(top, in_zone, &mut book);
+    read_factors(top, in_zone, &mut book);
     read_terms(top, in_zone, &mut book);
     check_references(errors, &book);
     book.prices.sort_by(|left, right| left.id.cmp(&right.id));
@@ -169,7 +180,7 @@ fn read_currency(top: &mut Fields<'_>) -> Option<Currency> {
     currency
 }
 
-fn read_zone(top: &mut Fields<'_>) -> Option<Tz> {
+pub(super) fn read_zone(top: &mut Fields<'_>) -> Option<Tz> {
     let name = top.required_text("zone")?;
     let zone = name.parse::<Tz>().ok();
     if zone.is_none() {
@@ -222,7 +233,7 @@ const STACKINGS: &[(&str, Stacking)] = &[
 ];
 
 /// The validity of a row; none where it is wrong (reported) or empty (the row never applies).
-pub(super) fn read_validity(row: &mut Fields<'_>, zone: Tz) -> Option<Period> {
+pub(super) fn read_validity(row: &mut Fields<'_>, zone: &Zones) -> Option<Period> {
     let validity = row.validity(zone);
     if validity.is_none()
         && let Some(message) = row.reversed(zone)
@@ -273,7 +284,7 @@ pub(super) fn read_id(row: &mut Fields<'_>, seen: &mut BTreeSet<String>) -> Opti
     Some(id)
 }
 
-fn read_exemptions(top: &mut Fields<'_>, zone: Tz) -> Vec<Exemption> {
+fn read_exemptions(top: &mut Fields<'_>, zone: &Zones) -> Vec<Exemption> {
     if !top.has("exemption") {
         top.tables("exemption");
         return [
@@ -328,7 +339,7 @@ fn read_exemptions(top: &mut Fields<'_>, zone: Tz) -> Vec<Exemption> {
     exemptions
 }
 
-fn read_services(top: &mut Fields<'_>, zone: Tz, book: &mut PriceBook) {
+fn read_services(top: &mut Fields<'_>, zone: &Zones, book: &mut PriceBook) {
     let mut seen = BTreeSet::new();
     for mut row in top.tables("service") {
         let id = read_id(&mut row, &mut seen);
@@ -338,7 +349,7 @@ fn read_services(top: &mut Fields<'_>, zone: Tz, book: &mut PriceBook) {
             value: Some(name.clone()),
         });
         let label = row.text("label");
-        if row.has("amount") || row.has("tiers") {
+        if row.has("amount") || row.has("tiers") || row.has("percent") {
             let target = Target::Service(name);
             let price = read_price(&mut row, zone, id.as_deref(), target, label.clone());
             book.prices.extend(price);
@@ -350,7 +361,7 @@ fn read_services(top: &mut Fields<'_>, zone: Tz, book: &mut PriceBook) {
     }
 }
 
-fn read_packages(top: &mut Fields<'_>, zone: Tz, book: &mut PriceBook) {
+fn read_packages(top: &mut Fields<'_>, zone: &Zones, book: &mut PriceBook) {
     // services and packages share their names: discounts and prices of both go by them
     let services = book.services.iter().map(|service| service.id.clone());
     let mut seen: BTreeSet<String> = services.collect();
@@ -385,7 +396,7 @@ fn read_packages(top: &mut Fields<'_>, zone: Tz, book: &mut PriceBook) {
 
 /// `services = ["Backup", …]`, or tables `{ id = "Backup", from = …, until = … }` where a
 /// service is in the package for a time only.
-fn read_matrix_row(row: &mut Fields<'_>, zone: Tz) -> Vec<PackageService> {
+fn read_matrix_row(row: &mut Fields<'_>, zone: &Zones) -> Vec<PackageService> {
     let mut services = Vec::new();
     for service in row.texts("services") {
         services.push(PackageService {
@@ -405,7 +416,7 @@ fn read_matrix_row(row: &mut Fields<'_>, zone: Tz) -> Vec<PackageService> {
     services
 }
 
-fn read_prices(top: &mut Fields<'_>, zone: Tz, book: &mut PriceBook) {
+fn read_prices(top: &mut Fields<'_>, zone: &Zones, book: &mut PriceBook) {
     let mut seen: BTreeSet<String> = book.prices.iter().map(|price| price.id.clone()).collect();
     for mut row in top.tables("price") {
         let id = read_id(&mut row, &mut seen);
@@ -421,7 +432,7 @@ fn read_prices(top: &mut Fields<'_>, zone: Tz, book: &mut PriceBook) {
 }
 
 /// An OS image is a price of the meter `os`, with a selector.
-fn read_os_images(top: &mut Fields<'_>, zone: Tz, book: &mut PriceBook) {
+fn read_os_images(top: &mut Fields<'_>, zone: &Zones, book: &mut PriceBook) {
     let mut seen: BTreeSet<String> = book.prices.iter().map(|price| price.id.clone()).collect();
     for mut row in top.tables("os_image") {
         let label = row.text("label");
@@ -477,7 +488,7 @@ fn read_target(row: &mut Fields<'_>) -> Option<Target> {
 
 fn read_price(
     row: &mut Fields<'_>,
-    zone: Tz,
+    zone: &Zones,
     id: Option<&str>,
     target: Target,
     label: Option<String>,
@@ -485,12 +496,18 @@ fn read_price(
     if let Some(id) = id {
         row.remember("price", id);
     }
-    let per = read_per(row, &target);
+    let percentage = read_percentage(row, &target);
+    let (per, kind) = if row.has("percent") {
+        read_no_time(row);
+        (Some(Per::Unit), percentage.map(PriceKind::Percent))
+    } else {
+        (read_per(row, &target), read_kind(row))
+    };
     let unit = read_unit(row, &target);
-    let kind = read_kind(row);
     let free = row.decimal("free");
     let proration = row.choice("proration", PRORATIONS);
     let accumulate = row.choice("accumulate", LEVELS).unwrap_or_default();
+    let count_over = read_count_over(row, per, kind.as_ref());
     let selector = read_selector(row);
     let scope = read_scope(row);
     let basis = row.choice("basis", BASES);
@@ -521,6 +538,7 @@ fn read_price(
         unit: unit?,
         free: free.filter(|free| !free.is_zero()),
         accumulate,
+        count_over,
         proration,
         selector,
         scope,
@@ -700,31 +718,6 @@ fn read_tiers(row: &mut Fields<'_>) -> Option<Vec<Tier>> {
     complete.then_some(tiers)
 }
 
-fn read_selector(row: &mut Fields<'_>) -> Selector {
-    let mut tags = Vec::new();
-    for text in row.texts("resource_tag") {
-        match TagMatch::parse(&text) {
-            Some(tag) => tags.push(tag),
-            None => row.error(
-                "resource_tag",
-                "not_a_tag",
-                format!("{text:?} is no tag such as \"Key=value\""),
-            ),
-        }
-    }
-    Selector {
-        offerings: row.texts("offering"),
-        templates: row.texts("template"),
-        os_types: row.texts("os_type"),
-        os_categories: row.texts("os_category"),
-        names: row.texts("name"),
-        tags,
-        storage_tags: row.texts("storage_tag"),
-        zones: row.texts("in_zone"),
-        hypervisors: row.texts("hypervisor"),
-    }
-}
-
 /// `scope = { domain = "…" }`: just one of domain, project, vm and volume.
 pub(super) fn read_scope(row: &mut Fields<'_>) -> Scope {
     let Some(mut table) = row.table("scope") else {
@@ -750,7 +743,7 @@ pub(super) fn read_scope(row: &mut Fields<'_>) -> Scope {
     scope
 }
 
-fn read_discounts(top: &mut Fields<'_>, zone: Tz, book: &mut PriceBook) {
+fn read_discounts(top: &mut Fields<'_>, zone: &Zones, book: &mut PriceBook) {
     let mut seen = BTreeSet::new();
     for mut row in top.tables("discount") {
         let id = read_id(&mut row, &mut seen);
@@ -872,7 +865,7 @@ fn check_references(errors: &Collector, book: &PriceBook) {
     }
 }
 
-/// The services and packages that discounts, limits and taxes name.
+/// The services and packages that discounts, limits, taxes, factors and percentages name.
 fn named_items(book: &PriceBook) -> impl Iterator<Item = (&'static str, &str, &[String])> {
     let discounts = book
         .discounts
@@ -889,7 +882,21 @@ fn named_items(book: &PriceBook) -> impl Iterator<Item = (&'static str, &str, &[
         .taxes
         .iter()
         .map(|row| ("tax", row.id.as_str(), row.items.as_slice()));
-    discounts.chain(limits).chain(taxes)
+    let factors = book
+        .factors
+        .iter()
+        .map(|row| ("factor", row.id.as_str(), row.items.as_slice()));
+    let percentages = book.prices.iter().filter_map(|row| match &row.kind {
+        PriceKind::Percent(percentage) => {
+            Some(("price", row.id.as_str(), percentage.items.as_slice()))
+        }
+        _ => None,
+    });
+    discounts
+        .chain(limits)
+        .chain(taxes)
+        .chain(factors)
+        .chain(percentages)
 }
 
 /// SHA-256 over the canonical content of a document: tables by key, rows and lists in

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use chrono_tz::Tz;
+use crate::zones::Zones;
 use rust_decimal::Decimal;
 
 use super::fields::{Collector, Fields};
@@ -19,7 +19,7 @@ pub(super) const LEVELS: &[(&str, Accumulation)] = &[
     ("account", Accumulation::Account),
 ];
 
-pub(super) fn read_terms(top: &mut Fields<'_>, zone: Tz, book: &mut PriceBook) {
+pub(super) fn read_terms(top: &mut Fields<'_>, zone: &Zones, book: &mut PriceBook) {
     read_limits(top, "minimum", LimitKind::Minimum, zone, book);
     read_limits(top, "maximum", LimitKind::Maximum, zone, book);
     read_credits(top, zone, book);
@@ -42,8 +42,7 @@ fn read_policies(top: &mut Fields<'_>) -> FindingPolicies {
         ("bill-once", Policy::BillOnce),
         ("flag", Policy::BillAndFlag),
     ];
-    // what is not known for certain is billed as the statement says and reported
-    const FLAG: &[(&str, Policy)] = &[("flag", Policy::BillAndFlag)];
+    const STATE: &[(&str, Policy)] = &[("hold", Policy::Hold), ("flag", Policy::BillAndFlag)];
     let standard = FindingPolicies::default();
     let Some(mut row) = top.table("findings") else {
         return standard;
@@ -57,14 +56,18 @@ fn read_policies(top: &mut Fields<'_>) -> FindingPolicies {
         outside_lifetime: row
             .choice("outside_lifetime", CUT)
             .unwrap_or(standard.outside_lifetime),
+        no_history: row
+            .choice("no_history", STATE)
+            .unwrap_or(standard.no_history),
+        uncertain_moment: row
+            .choice("uncertain_moment", STATE)
+            .unwrap_or(standard.uncertain_moment),
     };
-    row.choice("no_history", FLAG);
-    row.choice("uncertain_moment", FLAG);
     row.finish();
     policies
 }
 
-fn read_items(row: &mut Fields<'_>) -> (Vec<Meter>, Vec<String>) {
+pub(super) fn read_items(row: &mut Fields<'_>) -> (Vec<Meter>, Vec<String>) {
     let meters = read_meters(row, "meters");
     let mut items = row.texts("services");
     items.extend(row.texts("packages"));
@@ -72,7 +75,7 @@ fn read_items(row: &mut Fields<'_>) -> (Vec<Meter>, Vec<String>) {
 }
 
 /// An amount that must be there.
-fn required_decimal(row: &mut Fields<'_>, field: &'static str) -> Option<Decimal> {
+pub(super) fn required_decimal(row: &mut Fields<'_>, field: &'static str) -> Option<Decimal> {
     if !row.has(field) {
         row.error(field, "missing", "this field is missing".to_owned());
     }
@@ -83,7 +86,7 @@ fn read_limits(
     top: &mut Fields<'_>,
     section: &'static str,
     kind: LimitKind,
-    zone: Tz,
+    zone: &Zones,
     book: &mut PriceBook,
 ) {
     let mut seen = BTreeSet::new();
@@ -119,7 +122,7 @@ fn read_limits(
     }
 }
 
-fn read_credits(top: &mut Fields<'_>, zone: Tz, book: &mut PriceBook) {
+fn read_credits(top: &mut Fields<'_>, zone: &Zones, book: &mut PriceBook) {
     let mut seen = BTreeSet::new();
     for mut row in top.tables("credit") {
         let id = read_id(&mut row, &mut seen);
@@ -170,7 +173,7 @@ fn check_credit(row: &Fields<'_>, amount: Decimal, spent: &[Spent], book: &Price
     }
 }
 
-fn read_spent(row: &mut Fields<'_>, zone: Tz) -> Vec<Spent> {
+fn read_spent(row: &mut Fields<'_>, zone: &Zones) -> Vec<Spent> {
     let mut spent = Vec::new();
     for mut entry in row.tables("spent") {
         if !entry.has("until") {
@@ -194,7 +197,7 @@ fn read_spent(row: &mut Fields<'_>, zone: Tz) -> Vec<Spent> {
     spent
 }
 
-fn read_taxes(top: &mut Fields<'_>, zone: Tz, book: &mut PriceBook) {
+fn read_taxes(top: &mut Fields<'_>, zone: &Zones, book: &mut PriceBook) {
     let mut seen = BTreeSet::new();
     for mut row in top.tables("tax") {
         let id = read_id(&mut row, &mut seen);

@@ -7,10 +7,15 @@ mod document;
 mod edit;
 mod editable;
 mod errors;
+pub(crate) mod factor;
 mod fields;
 mod load;
+mod load_kind;
+mod load_selector;
 mod load_terms;
+mod load_zones;
 pub(crate) mod model;
+pub(crate) mod selector;
 pub(crate) mod terms;
 mod when;
 

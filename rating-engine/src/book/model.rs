@@ -1,11 +1,14 @@
 //! The price book as the engine reads it: immutable and validated.
 
+use std::collections::BTreeMap;
+
 use chrono::NaiveDate;
-use chrono_tz::Tz;
 use cloudstack_usage::{Period, PeriodError};
 use rust_decimal::Decimal;
 
 use super::change::BookChange;
+use super::factor::Factor;
+use super::selector::Selector;
 use super::terms::{Credit, FindingPolicies, Limit, Tax};
 use crate::calendar;
 use crate::currency::Currency;
@@ -13,6 +16,7 @@ use crate::meter::Meter;
 use crate::proration::Proration;
 use crate::rounding::{RoundingMode, RoundingPoint};
 use crate::unit::PriceUnit;
+use crate::zones::Zones;
 
 /// Which of a VM's times is charged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -146,52 +150,6 @@ impl Scope {
     }
 }
 
-/// Which resources a price is for; an empty list means any.
-#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Selector {
-    /// Service, disk or network offerings, by name or id.
-    pub offerings: Vec<String>,
-    /// Templates, by name or id.
-    pub templates: Vec<String>,
-    /// Guest OS types, by name or id.
-    pub os_types: Vec<String>,
-    /// Categories of guest OS types, by name or id.
-    pub os_categories: Vec<String>,
-    /// Name patterns of the resource (`*` and `?`).
-    pub names: Vec<String>,
-    /// Tags of the resource, all of which must be there (`key=value`, or `key`).
-    pub tags: Vec<TagMatch>,
-    /// Storage tags of the disk offering.
-    pub storage_tags: Vec<String>,
-    /// Zones, by name or id.
-    pub zones: Vec<String>,
-    /// Hypervisors.
-    pub hypervisors: Vec<String>,
-}
-
-impl Selector {
-    /// How narrow it is: the fields in their order of weight, as bits. Two selectors with
-    /// the same fields are equally narrow.
-    pub fn rank(&self) -> u16 {
-        let fields = [
-            self.hypervisors.is_empty(),
-            self.zones.is_empty(),
-            self.storage_tags.is_empty(),
-            self.tags.is_empty(),
-            self.names.is_empty(),
-            self.os_categories.is_empty(),
-            self.os_types.is_empty(),
-            self.templates.is_empty(),
-            self.offerings.is_empty(),
-        ];
-        fields
-            .iter()
-            .enumerate()
-            .map(|(bit, empty)| u16::from(!empty) << bit)
-            .sum()
-    }
-}
-
 /// A condition on tags: a key, and a value where it must be a certain one.
 ///
 /// Written `Billing=noCPU` or `Billing:noCPU`: the value may be one of several, separated
@@ -294,6 +252,35 @@ pub enum PriceKind {
     /// So much, whatever the quantity: for the time of each resource, or once a month for
     /// what is counted.
     Flat(Decimal),
+    /// So much percent of what other things of the same resource cost.
+    Percent(Percentage),
+}
+
+/// A price that follows the value of other charges, such as the fee for managing a VM.
+///
+/// Its quantity is money: what the charges come to before discounts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Percentage {
+    /// Percent of them.
+    pub percent: Decimal,
+    /// The meters whose charges count; none means all, where `items` is empty too.
+    pub meters: Vec<Meter>,
+    /// The services and packages whose charges count.
+    pub items: Vec<String>,
+    /// An amount on top, for each VM (or other resource) once a month.
+    pub fee: Decimal,
+    /// How many of them pay no fee.
+    pub free_fees: u32,
+}
+
+/// At what time the units are counted that tiers, blocks and free units go by.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum CountOver {
+    /// All units of the month together.
+    #[default]
+    Month,
+    /// At each moment those that are there: what is taken away leaves the upper tier.
+    Moment,
 }
 
 /// Over what tiers, blocks and free units accumulate within the month.
@@ -329,6 +316,8 @@ pub struct Price {
     pub free: Option<Decimal>,
     /// Over what tiers and free units accumulate.
     pub accumulate: Accumulation,
+    /// Whether they go by the units of the month or of the moment.
+    pub count_over: CountOver,
     /// What counts as used time, where it is not the book's.
     pub proration: Option<Proration>,
     /// Which resources.
@@ -472,7 +461,9 @@ pub enum Stacking {
 pub struct PriceBook {
     pub(crate) name: String,
     pub(crate) currency: Currency,
-    pub(crate) zone: Tz,
+    pub(crate) zones: Zones,
+    /// Of customers, by their domain as written.
+    pub(crate) customer_zones: BTreeMap<String, Zones>,
     pub(crate) compute: Basis,
     pub(crate) month: MonthProfile,
     pub(crate) proration: Proration,
@@ -491,6 +482,7 @@ pub struct PriceBook {
     pub(crate) services: Vec<Service>,
     pub(crate) packages: Vec<Package>,
     pub(crate) discounts: Vec<Discount>,
+    pub(crate) factors: Vec<Factor>,
     pub(crate) changes: Vec<BookChange>,
     pub(crate) limits: Vec<Limit>,
     pub(crate) credits: Vec<Credit>,
@@ -510,9 +502,53 @@ impl PriceBook {
         self.currency
     }
 
-    /// The IANA name of its time zone.
+    /// The IANA name of the time zone that it begins with.
     pub fn zone_name(&self) -> &'static str {
-        self.zone.name()
+        self.zones.of(NaiveDate::MIN).name()
+    }
+
+    /// The IANA name of its time zone on a date: another one where it has changed.
+    pub fn zone_name_on(&self, date: NaiveDate) -> &'static str {
+        self.zones.of(date).name()
+    }
+
+    /// The book for the statement of one customer (a domain by its path, or as the book
+    /// writes it): the same, with months and days civil in the zones that the book gives to
+    /// this domain or the nearest one above it. Rate that customer's period with it, and take
+    /// its statement alone.
+    ///
+    /// ```
+    /// # let head = "schema = 1\nname = \"B\"\ncurrency = \"EUR\"\nzone = \"UTC\"\ncompute = \"running\"";
+    /// use rating_engine::PriceBook;
+    ///
+    /// let row = "[[zone_change]]\ndomain = \"ROOT/acme\"\nzone = \"Asia/Tokyo\"";
+    /// let book = PriceBook::from_toml(&format!("{head}\n{row}")).unwrap();
+    /// let october = |book: &PriceBook| {
+    ///     book.civil_period("2026-10-01".parse().unwrap(), "2026-10-31".parse().unwrap()).unwrap()
+    /// };
+    /// let acme = book.for_customer("ROOT/acme/web");
+    /// assert_eq!(october(&acme).start().to_rfc3339(), "2026-09-30T15:00:00+00:00");
+    /// assert_eq!(book.for_customer("ROOT/beta"), book);
+    /// ```
+    #[must_use]
+    pub fn for_customer(&self, domain: &str) -> Self {
+        let mut book = self.clone();
+        let mut path = domain;
+        loop {
+            if let Some(zones) = self.customer_zones.get(path) {
+                book.zones = zones.clone();
+                return book;
+            }
+            match path.rsplit_once('/') {
+                Some((above, _)) => path = above,
+                None => return book,
+            }
+        }
+    }
+
+    /// The customers with a zone of their own, as the book writes them.
+    pub fn customers_with_zones(&self) -> impl Iterator<Item = &str> {
+        self.customer_zones.keys().map(String::as_str)
     }
 
     /// How the moment of a tag change is to be taken when the inventory is built.
@@ -539,6 +575,11 @@ impl PriceBook {
     /// The discounts, in the order of their ids.
     pub fn discounts(&self) -> &[Discount] {
         &self.discounts
+    }
+
+    /// The factors on prices, in the order of their groups and ids.
+    pub fn factors(&self) -> &[Factor] {
+        &self.factors
     }
 
     /// The minimum and maximum charges, minimum ones first, each in the order of their ids.
@@ -572,11 +613,11 @@ impl PriceBook {
     }
 
     /// The billing period of the civil dates from `first` to `last`, both included, in the
-    /// book's zone.
+    /// book's zone. Where the zone changes, one period still ends where the next begins.
     ///
     /// # Errors
     /// When `last` is before `first`.
     pub fn civil_period(&self, first: NaiveDate, last: NaiveDate) -> Result<Period, PeriodError> {
-        calendar::civil_period(first, last, self.zone)
+        calendar::civil_period(first, last, &self.zones)
     }
 }

@@ -108,6 +108,12 @@ pub struct FindingPolicies {
     pub over_window: Policy,
     /// Use before the resource's creation: billed, cut off, or held with all of the record.
     pub outside_lifetime: Policy,
+    /// Tags without history: billed as if they had been there all the time, or as the
+    /// cheaper of having and not having them.
+    pub no_history: Policy,
+    /// Changes between two syncs: billed as seen, or as the cheaper of both states for the
+    /// time between.
+    pub uncertain_moment: Policy,
 }
 
 impl Default for FindingPolicies {
@@ -117,6 +123,8 @@ impl Default for FindingPolicies {
             overlap: Policy::Clip,
             over_window: Policy::Clip,
             outside_lifetime: Policy::BillAndFlag,
+            no_history: Policy::BillAndFlag,
+            uncertain_moment: Policy::BillAndFlag,
         }
     }
 }

@@ -3,10 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::zones::Zones;
 use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
-use chrono_tz::Tz;
-
-use crate::calendar;
 
 /// A civil date of the book's zone, or an instant.
 ///
@@ -53,25 +51,25 @@ impl fmt::Display for When {
 
 impl When {
     /// The beginning that this means in `zone`.
-    pub(crate) fn start(self, zone: Tz) -> DateTime<Utc> {
+    pub(crate) fn start(self, zone: &Zones) -> DateTime<Utc> {
         match self {
-            Self::Day(day) => calendar::start_of_day(day, zone),
+            Self::Day(day) => zone.start_of_day(day),
             Self::Instant(instant) => instant,
         }
     }
 
     /// The end that this means in `zone`, excluded.
-    pub(crate) fn end(self, zone: Tz) -> DateTime<Utc> {
+    pub(crate) fn end(self, zone: &Zones) -> DateTime<Utc> {
         match self {
-            Self::Day(day) => calendar::start_of_day(day.succ_opt().unwrap_or(day), zone),
+            Self::Day(day) => zone.start_of_next_day(day),
             Self::Instant(instant) => instant,
         }
     }
 
     /// How a beginning is written: as a date where a day begins.
-    pub(crate) fn of_start(start: DateTime<Utc>, zone: Tz) -> Self {
-        let day = start.with_timezone(&zone).date_naive();
-        if calendar::start_of_day(day, zone) == start {
+    pub(crate) fn of_start(start: DateTime<Utc>, zone: &Zones) -> Self {
+        let day = zone.date(start);
+        if zone.start_of_day(day) == start {
             Self::Day(day)
         } else {
             Self::Instant(start)
@@ -79,7 +77,7 @@ impl When {
     }
 
     /// How an end is written: as the last date included where a day ends.
-    pub(crate) fn of_end(end: DateTime<Utc>, zone: Tz) -> Self {
+    pub(crate) fn of_end(end: DateTime<Utc>, zone: &Zones) -> Self {
         match Self::of_start(end, zone) {
             Self::Day(day) => day.pred_opt().map_or(Self::Instant(end), Self::Day),
             instant @ Self::Instant(_) => instant,
@@ -93,7 +91,7 @@ mod tests {
 
     #[test]
     fn bounds_come_back_as_they_were_meant() {
-        let berlin = Tz::Europe__Berlin;
+        let berlin = &Zones::from(chrono_tz::Tz::Europe__Berlin);
         for text in [
             "2026-03-29",
             "2026-10-25",

@@ -1,16 +1,19 @@
 //! Compiling a book and an inventory into a plan.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
 
 use chrono::{DateTime, Utc};
 use cloudstack_usage::{DomainId, Holder, Inventory, Period};
 
+use super::price_words::PriceWords;
 use super::scope::{self, ByScope, CompiledScope, Position};
 use super::subject::Subject;
 use crate::book::model::{MonthProfile, Per, Price, PriceBook, Scope, Target};
 use crate::book::terms::names;
 use crate::calendar;
 use crate::error::{RatingError, RatingErrorKind};
+use crate::exact::Exact;
 
 /// A civil month that the period touches.
 #[derive(Debug, Clone, Copy)]
@@ -29,11 +32,16 @@ pub(crate) struct Plan<'a> {
     pub(crate) discount_scopes: Vec<CompiledScope>,
     pub(crate) limit_scopes: Vec<CompiledScope>,
     pub(crate) credit_scopes: Vec<CompiledScope>,
+    pub(super) factor_scopes: Vec<CompiledScope>,
     tax_scopes: Vec<CompiledScope>,
     by_target: BTreeMap<&'a Target, TargetPrices>,
+    /// What is said of each price, once it is needed.
+    price_words: Vec<OnceLock<PriceWords>>,
     /// Discounts by scope, by their place in the book.
     pub(crate) discounts: ByScope<usize>,
     own_statements: BTreeSet<DomainId>,
+    /// Each known domain with those above it, nearest first.
+    ancestries: BTreeMap<&'a DomainId, Vec<DomainId>>,
     /// Bounds of everything in the book that lie within the period, and the months', by
     /// whom they can concern.
     bounds: ByScope<i64>,
@@ -66,7 +74,7 @@ impl<'a> Plan<'a> {
             );
             return Err(RatingError::new(RatingErrorKind::Period, message));
         }
-        let months: Vec<Month> = calendar::months(period, book.zone)
+        let months: Vec<Month> = calendar::months(period, &book.zones)
             .into_iter()
             .map(|period| Month { period })
             .collect();
@@ -97,6 +105,11 @@ impl<'a> Plan<'a> {
             .credits
             .iter()
             .map(|credit| resolve(&credit.scope, format!("credit {:?}", credit.id)))
+            .collect::<Result<Vec<_>, RatingError>>()?;
+        let factor_scopes = book
+            .factors
+            .iter()
+            .map(|factor| resolve(&factor.scope, format!("factor {:?}", factor.id)))
             .collect::<Result<Vec<_>, RatingError>>()?;
         let tax_scopes = book
             .taxes
@@ -133,15 +146,24 @@ impl<'a> Plan<'a> {
             discount_scopes,
             limit_scopes,
             credit_scopes,
+            factor_scopes,
             tax_scopes,
             by_target,
+            price_words: book.prices.iter().map(|_| OnceLock::new()).collect(),
             discounts,
             own_statements,
+            ancestries: ancestries(inventory),
             bounds: ByScope::default(),
             unknown_scopes,
         };
         plan.bounds = plan.all_bounds();
         Ok(plan)
+    }
+
+    /// A domain and the domains above it, nearest first, as far as they are known.
+    pub(crate) fn ancestry<'s>(&'s self, domain: &'s DomainId) -> &'s [DomainId] {
+        let known = self.ancestries.get(domain);
+        known.map_or(std::slice::from_ref(domain), Vec::as_slice)
     }
 
     /// Every bound of the book's rows within the period, with the months' and the period's
@@ -153,10 +175,12 @@ impl<'a> Plan<'a> {
         let limits = book.limits.iter().map(|limit| limit.validity);
         let credits = book.credits.iter().map(|credit| credit.validity);
         let taxes = book.taxes.iter().map(|tax| tax.validity);
+        let factors = book.factors.iter().map(|factor| factor.validity);
         let scoped = (self.price_scopes.iter().zip(prices))
             .chain(self.discount_scopes.iter().zip(discounts))
             .chain(self.limit_scopes.iter().zip(limits))
             .chain(self.credit_scopes.iter().zip(credits))
+            .chain(self.factor_scopes.iter().zip(factors))
             .chain(self.tax_scopes.iter().zip(taxes));
         let exemptions = book.exemptions.iter().map(|exemption| exemption.validity);
         let cells = book.packages.iter().flat_map(|package| &package.services);
@@ -175,6 +199,15 @@ impl<'a> Plan<'a> {
             }
         }
         bounds
+    }
+
+    /// What lines and explanations say of the price at this place in the book.
+    pub(crate) fn price_words(&self, index: usize) -> &PriceWords {
+        static NOTHING: PriceWords = PriceWords::nothing();
+        let words = self.price_words.get(index).zip(self.book.prices.get(index));
+        words.map_or(&NOTHING, |(words, price)| {
+            words.get_or_init(|| PriceWords::of(price, self.book.currency))
+        })
     }
 
     /// The prices of a target, by their place in the book.
@@ -211,7 +244,7 @@ impl<'a> Plan<'a> {
         let mut domains: Vec<DomainId> = Vec::new();
         for domain in subject.domains() {
             if !domains.contains(domain) {
-                domains.extend(self.inventory.ancestry(domain));
+                domains.extend(self.ancestry(domain).iter().cloned());
             }
         }
         let project = match &subject.stream.key.holder {
@@ -221,6 +254,15 @@ impl<'a> Plan<'a> {
         let vms = subject.vms();
         let volume = subject.volume.as_ref();
         self.bounds.of(&domains, project, vms, volume).collect()
+    }
+
+    /// The period's beginning and end, in milliseconds since 1970.
+    pub(crate) fn bounds(&self) -> (i64, i64) {
+        let period = self.period;
+        (
+            period.start().timestamp_millis(),
+            period.end().timestamp_millis(),
+        )
     }
 
     /// The month of an instant within the period.
@@ -271,6 +313,16 @@ impl<'a> Plan<'a> {
             .map(|(.., index)| index)
     }
 
+    /// The product of a charge's factors.
+    pub(crate) fn factor(&self, factors: &[usize]) -> Exact {
+        let factors = factors
+            .iter()
+            .filter_map(|&index| self.book.factors.get(index));
+        factors.fold(Exact::from(1), |product, factor| {
+            product * Exact::from_decimal(factor.factor)
+        })
+    }
+
     /// The billing account of a domain: the nearest domain with a statement of its own,
     /// else the top-level domain.
     pub(crate) fn account_of(&self, ancestry: &[DomainId]) -> Option<DomainId> {
@@ -294,6 +346,15 @@ impl<'a> Plan<'a> {
                 .book
                 .prices
                 .iter()
-                .any(|price| price.selector.tags.iter().any(|tag| tag.key == key))
+                .map(|price| &price.selector)
+                .chain(self.book.factors.iter().map(|factor| &factor.selector))
+                .any(|selector| selector.tags.iter().any(|tag| tag.key == key))
     }
+}
+
+fn ancestries(inventory: &Inventory) -> BTreeMap<&DomainId, Vec<DomainId>> {
+    let domains = inventory.domains.keys();
+    domains
+        .map(|domain| (domain, inventory.ancestry(domain)))
+        .collect()
 }

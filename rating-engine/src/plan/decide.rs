@@ -10,7 +10,8 @@ use super::lookup::{basis_of, is_optional};
 use super::scope::Position;
 use super::subject::{InForce, Override, Subject};
 use crate::book::model::{
-    Basis, DiscountAmount, Inheritance, Package, Stacking, TagMatch, Target, Trust, values,
+    Basis, DiscountAmount, Inheritance, Package, Percentage, PriceKind, Stacking, TagMatch, Target,
+    Trust, values,
 };
 use crate::book::terms::names;
 use crate::meter::Meter;
@@ -39,12 +40,16 @@ pub(crate) struct Charge {
     /// The price, by its place in the book; an exempt thing may have none.
     pub(crate) price: Option<usize>,
     pub(crate) exemption: Option<String>,
+    /// Factors on the price, by their place in the book.
+    pub(crate) factors: Vec<usize>,
     /// Discounts, by their place in the book: percentages first, each by id.
     pub(crate) discounts: Vec<usize>,
     /// The tax rate, by its place in the book.
     pub(crate) tax: Option<usize>,
     /// vCPUs, MiB, bytes or 1.
     pub(crate) level: i128,
+    /// Where the price is a percentage: the charge of this decision that it is of.
+    pub(crate) of: Option<usize>,
 }
 
 impl<'a> Plan<'a> {
@@ -79,11 +84,11 @@ impl<'a> Plan<'a> {
         over: Option<&'s Override>,
         instead: Option<&'a Package>,
     ) -> Option<Decision> {
-        let domain = subject.domain_at(instant).clone();
-        let ancestry = self.inventory.ancestry(&domain);
+        let domain = subject.domain_at(instant);
+        let ancestry = self.ancestry(domain);
         let vm = subject.vm_at(instant);
         let position = Position {
-            ancestry: &ancestry,
+            ancestry,
             project: match &subject.stream.key.holder {
                 cloudstack_usage::Holder::Project(id) => Some(id),
                 _ => None,
@@ -106,9 +111,9 @@ impl<'a> Plan<'a> {
             vm_tags,
             instead: None,
             decision: Decision {
-                account: self.account_of(&ancestry).unwrap_or_else(|| domain.clone()),
+                account: self.account_of(ancestry).unwrap_or_else(|| domain.clone()),
                 vm: vm.cloned(),
-                ..Decision::nothing(domain)
+                ..Decision::nothing(domain.clone())
             },
         };
         if let Some(package) = instead {
@@ -124,6 +129,11 @@ impl<'a> Plan<'a> {
 }
 
 impl Decision {
+    /// Whether everything used has a price and a size, and nothing is bought twice.
+    pub(crate) fn is_clear(&self) -> bool {
+        self.unpriced.is_empty() && self.missing_size.is_empty() && self.twice.is_empty()
+    }
+
     /// Nothing is charged.
     fn nothing(domain: DomainId) -> Self {
         Self {
@@ -207,6 +217,12 @@ impl<'a, 's> Deciding<'_, 'a, 's> {
             .price_at(target, basis, self.subject, &self.position, self.at)
     }
 
+    /// Whether a size that nobody knows decides on another price than this, or a factor.
+    fn lacks_size(&self, target: &Target, price: Option<usize>) -> bool {
+        self.plan
+            .lacks_size((target, price), self.subject, &self.position, self.at)
+    }
+
     /// Charges a meter at its price, at zero where something covers or exempts it.
     fn charge_meter(&mut self, meter: Meter, basis: Option<Basis>, cover: Option<String>) {
         let target = Target::Meter(meter);
@@ -214,7 +230,14 @@ impl<'a, 's> Deciding<'_, 'a, 's> {
         let exemption = cover.or_else(|| self.exemption(meter));
         // running time is not charged by a book of allocated time, nor the other way round
         let charged = basis.is_none_or(|basis| price.is_some() || basis == self.plan.book.compute);
-        if !charged || (price.is_none() && is_optional(meter)) {
+        if !charged {
+            return;
+        }
+        if price.is_none() && exemption.is_none() && self.lacks_size(&target, None) {
+            self.decision.missing_size.push(meter);
+            return;
+        }
+        if price.is_none() && is_optional(meter) {
             return;
         }
         match (price, exemption) {
@@ -235,7 +258,8 @@ impl<'a, 's> Deciding<'_, 'a, 's> {
             Measure::Bytes if self.counts_bytes() => Some(1),
             Measure::Bytes | Measure::DiskBytes => self.subject.size(),
         };
-        let Some(level) = level else {
+        let unclear = exemption.is_none() && self.lacks_size(&target, price);
+        let Some(level) = level.filter(|_| !unclear) else {
             match target {
                 Target::Meter(meter) => self.decision.missing_size.push(meter),
                 other => self.decision.unpriced.push(other),
@@ -247,14 +271,24 @@ impl<'a, 's> Deciding<'_, 'a, 's> {
         } else {
             self.discounts(&target, price)
         };
+        let factors = if exemption.is_some() {
+            Vec::new()
+        } else {
+            let net = price.and_then(|index| self.plan.book.prices.get(index));
+            let net = net.is_some_and(|price| price.net);
+            self.plan
+                .factors_at((&target, net), self.subject, &self.position, self.at)
+        };
         let tax = self.plan.tax_at(Some(&target), &self.position, self.at);
         self.decision.charges.push(Charge {
             target,
             price,
             exemption,
+            factors,
             discounts,
             tax,
             level,
+            of: None,
         });
     }
 
@@ -290,6 +324,10 @@ impl<'a, 's> Deciding<'_, 'a, 's> {
                 .map(|cell| cell.service.clone())
                 .collect()
         };
+        let is_held = held.iter().any(|held| held.id == package.id);
+        if is_held && held.len() == 1 && self.single_services().is_empty() {
+            return false; // nothing would be another
+        }
         let mut has: BTreeSet<String> = held.iter().flat_map(|held| services(held)).collect();
         has.extend(self.single_services().into_iter().map(str::to_owned));
         let offered = services(package);
@@ -397,7 +435,10 @@ impl<'a, 's> Deciding<'_, 'a, 's> {
             }
         }
         let single = self.single_services();
-        for service in sold.union(&single).copied().collect::<Vec<_>>() {
+        let mut services: Vec<&str> = sold.union(&single).copied().collect();
+        // what costs a percentage of other services comes after them
+        services.sort_by_key(|service| self.percentage_of(service).is_some());
+        for service in services {
             let package = in_package
                 .iter()
                 .find(|(name, _)| *name == service)
@@ -421,6 +462,11 @@ impl<'a, 's> Deciding<'_, 'a, 's> {
         package: Option<&str>,
     ) -> bool {
         let target = Target::Service(service.to_owned());
+        if let Some((price, percentage)) = self.percentage_of(service) {
+            let included = package.map(|package| format!("included in {package}"));
+            self.push_percentage(&target, price, percentage, included.as_deref());
+            return self.subject.is_vm() && basis == Some(Basis::Allocated);
+        }
         let Some(price) = self.price(&target, basis) else {
             if let Some(package) = package {
                 // not sold singly at all: it only comes with the package
@@ -429,11 +475,7 @@ impl<'a, 's> Deciding<'_, 'a, 's> {
                 }
                 return basis == Some(Basis::Allocated);
             }
-            let priced = self
-                .plan
-                .prices_of(&target)
-                .any(|(_, price)| price.validity.contains(self.at));
-            if basis == Some(Basis::Allocated) && !priced {
+            if self.lacks_price(&target, basis) {
                 self.decision.unpriced.push(target);
             }
             return false;
@@ -453,6 +495,64 @@ impl<'a, 's> Deciding<'_, 'a, 's> {
             package.map(|package| format!("included in {package}")),
         );
         true
+    }
+
+    /// Whether nothing pays for a service: of a VM, no price of either of its times, nor any
+    /// that is charged with its volumes; of a volume, none of the customer's prices, where
+    /// all of them are charged with volumes. A VM says so once, with its allocated time.
+    fn lacks_price(&self, target: &Target, basis: Option<Basis>) -> bool {
+        let prices = self.plan.prices_at(target, &self.position);
+        let mut by_disk = prices
+            .filter(|(_, price)| price.validity.contains(self.at))
+            .map(|(_, price)| price.unit.measure() == Measure::DiskBytes)
+            .peekable();
+        let lacks = match basis {
+            Some(Basis::Allocated) => !by_disk.any(|by_disk| by_disk),
+            Some(Basis::Running) => false,
+            None => by_disk.peek().is_some() && by_disk.all(|by_disk| by_disk),
+        };
+        lacks && self.price(target, None).is_none()
+    }
+
+    /// The price of a service that is a percentage of other charges. It follows them, so
+    /// there is no running or allocated time of its own.
+    fn percentage_of(&self, service: &str) -> Option<(usize, &'a Percentage)> {
+        let target = Target::Service(service.to_owned());
+        let index = self.price(&target, None)?;
+        match &self.plan.book.prices.get(index)?.kind {
+            PriceKind::Percent(percentage) => Some((index, percentage)),
+            _ => None,
+        }
+    }
+
+    /// A charge for each charge that the percentage is of. A percentage of a percentage is
+    /// none: the order of two such services would decide.
+    fn push_percentage(
+        &mut self,
+        target: &Target,
+        price: usize,
+        percentage: &Percentage,
+        included: Option<&str>,
+    ) {
+        let everything = percentage.meters.is_empty() && percentage.items.is_empty();
+        let counts = |charge: &Charge| {
+            charge.of.is_none()
+                && charge.price.is_some()
+                && charge.exemption.is_none()
+                && (everything || names(&percentage.meters, &percentage.items, &charge.target))
+        };
+        let charges = self.decision.charges.iter().enumerate();
+        let of: Vec<usize> = charges
+            .filter(|(_, charge)| counts(charge))
+            .map(|(index, _)| index)
+            .collect();
+        for index in of {
+            let before = self.decision.charges.len();
+            self.push(target.clone(), Some(price), included.map(str::to_owned));
+            if let Some(charge) = self.decision.charges.get_mut(before) {
+                charge.of = Some(index);
+            }
+        }
     }
 
     /// The discounts of a charge, percentages first.

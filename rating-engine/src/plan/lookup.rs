@@ -5,9 +5,10 @@ use chrono::{DateTime, Utc};
 use super::compile::Plan;
 use super::scope::Position;
 use super::subject::Subject;
-use crate::book::model::{Basis, Price, Selector, Target};
+use crate::book::model::{Basis, Price, Target};
 use crate::book::pattern_matches;
-use crate::meter::Meter;
+use crate::book::selector::{AtLeast, Selector};
+use crate::meter::{Dimension, Meter};
 use crate::statement::PriceChoice;
 
 impl<'a> Plan<'a> {
@@ -28,7 +29,12 @@ impl<'a> Plan<'a> {
             .filter_map(|(index, price)| {
                 let nearness = self.price_scopes.get(index)?.nearness(position)?;
                 let fits = self.selects(&price.selector, subject, instant);
-                fits.then_some((nearness, price.selector.rank(), std::cmp::Reverse(index)))
+                fits.then_some((
+                    nearness,
+                    price.selector.rank(),
+                    price.selector.at_least,
+                    std::cmp::Reverse(index),
+                ))
             })
             .max()
             .map(|(.., std::cmp::Reverse(index))| index)
@@ -51,9 +57,9 @@ impl<'a> Plan<'a> {
                 price: price.id.clone(),
                 chosen: Some(index) == chosen,
                 reason: if Some(index) == chosen {
-                    Self::why_chosen(price)
+                    self.price_words(index).chosen.clone()
                 } else {
-                    self.why_not(price, basis, subject, instant)
+                    self.why_not(index, price, basis, subject, instant)
                 },
             })
             .collect();
@@ -62,21 +68,9 @@ impl<'a> Plan<'a> {
         choices
     }
 
-    fn why_chosen(price: &Price) -> String {
-        let selector = if price.selector.rank() == 0 {
-            "any resource"
-        } else {
-            "its selector fits"
-        };
-        format!(
-            "valid {}, for {}, {selector}",
-            price.validity,
-            price.scope.describe()
-        )
-    }
-
     fn why_not(
         &self,
+        index: usize,
         price: &Price,
         basis: Option<Basis>,
         subject: &Subject<'_>,
@@ -85,12 +79,95 @@ impl<'a> Plan<'a> {
         if !self.basis_fits(price, basis) {
             "for the other of running and allocated time".to_owned()
         } else if !price.validity.contains(instant) {
-            format!("not valid then, but {}", price.validity)
+            self.price_words(index).not_valid.clone()
         } else if !self.selects(&price.selector, subject, instant) {
             "its selector does not fit the resource".to_owned()
         } else {
             "another one is more specific".to_owned()
         }
+    }
+
+    /// The factors on a price, by their place in the book: of each group the most specific
+    /// one that fits. Net prices keep those out that do not say otherwise.
+    ///
+    /// Source: docs/price-book.md "factor".
+    pub(crate) fn factors_at(
+        &self,
+        (target, net): (&Target, bool),
+        subject: &Subject<'_>,
+        position: &Position<'_>,
+        instant: DateTime<Utc>,
+    ) -> Vec<usize> {
+        let mut chosen: Vec<(usize, _)> = Vec::new();
+        // the book has them by group
+        for (index, factor) in self.book.factors.iter().enumerate() {
+            let fits = factor.is_for(target)
+                && (!net || factor.net_prices)
+                && factor.validity.contains(instant)
+                && self.selects(&factor.selector, subject, instant);
+            let scope = self.factor_scopes.get(index);
+            let Some(nearness) = scope.and_then(|scope| scope.nearness(position)) else {
+                continue;
+            };
+            if !fits {
+                continue;
+            }
+            let rank = (nearness, factor.selector.rank(), factor.selector.at_least);
+            match chosen.last_mut() {
+                Some(last) if self.group_of(last.0) == Some(&factor.group) => {
+                    if last.1 < rank {
+                        *last = (index, rank);
+                    }
+                }
+                _ => chosen.push((index, rank)),
+            }
+        }
+        chosen.into_iter().map(|(index, _)| index).collect()
+    }
+
+    fn group_of(&self, factor: usize) -> Option<&'a String> {
+        self.book.factors.get(factor).map(|factor| &factor.group)
+    }
+
+    /// Whether a price or factor of `target` hangs on a size of `subject` that nobody knows,
+    /// so that what applies cannot be
+    /// said: one that would come before the price `chosen`.
+    pub(crate) fn lacks_size(
+        &self,
+        (target, chosen): (&Target, Option<usize>),
+        subject: &Subject<'_>,
+        position: &Position<'_>,
+        instant: DateTime<Utc>,
+    ) -> bool {
+        let basis = basis_of(subject);
+        let nearness = |index: usize| self.price_scopes.get(index)?.nearness(position);
+        let rank = |index: usize, price: &Price| (nearness(index), price.selector.rank());
+        let chosen = chosen.and_then(|index| Some((index, self.book.prices.get(index)?)));
+        let in_doubt = |selector: &Selector| {
+            let rest = Selector {
+                at_least: AtLeast::default(),
+                ..selector.clone()
+            };
+            size_is_unknown(&selector.at_least, subject, instant)
+                && self.selects(&rest, subject, instant)
+        };
+        let prices = self.prices_at(target, position).any(|(index, price)| {
+            !price.selector.at_least.is_any()
+                && chosen.is_none_or(|(at, chosen)| rank(index, price) > rank(at, chosen))
+                && self.basis_fits(price, basis)
+                && price.validity.contains(instant)
+                && in_doubt(&price.selector)
+        });
+        let mut factors = self.book.factors.iter().zip(&self.factor_scopes);
+        prices
+            || factors.any(|(factor, scope)| {
+                !factor.selector.at_least.is_any()
+                    && factor.is_for(target)
+                    && (factor.net_prices || !chosen.is_some_and(|(_, price)| price.net))
+                    && factor.validity.contains(instant)
+                    && scope.nearness(position).is_some()
+                    && in_doubt(&factor.selector)
+            })
     }
 
     /// CPU, RAM and VMs follow the book's basis where the price says nothing else, services
@@ -156,6 +233,7 @@ impl<'a> Plan<'a> {
                 subject.stream.shown.hypervisor.as_deref(),
             )
             && self.storage_tag_fits(&selector.storage_tags, subject)
+            && at_least_fits(&selector.at_least, subject, instant)
             && name_fits(&selector.names, subject.name_at(instant))
             && Self::tags_fit(selector, subject, instant)
     }
@@ -196,6 +274,41 @@ impl<'a> Plan<'a> {
             .iter()
             .all(|wanted| tags.iter().any(|tag| wanted.is(tag.key, tag.value)))
     }
+}
+
+/// The sizes of a resource: vCPUs and MiB of a VM, bytes of what is stored.
+fn sizes(subject: &Subject<'_>, instant: DateTime<Utc>) -> [Option<i128>; 3] {
+    if subject.is_vm() {
+        return [subject.cpus_at(instant), subject.memory_at(instant), None];
+    }
+    [None, None, subject.size()]
+}
+
+fn at_least_fits(wanted: &AtLeast, subject: &Subject<'_>, instant: DateTime<Utc>) -> bool {
+    if wanted.is_any() {
+        return true;
+    }
+    let wanted = [wanted.cpus, wanted.mib, wanted.bytes];
+    let mut pairs = wanted.into_iter().zip(sizes(subject, instant));
+    pairs.all(|(wanted, size)| {
+        wanted.is_none_or(|wanted| size.is_some_and(|size| i128::from(wanted) <= size))
+    })
+}
+
+/// Whether the resource has such a size, but nobody knows it.
+fn size_is_unknown(wanted: &AtLeast, subject: &Subject<'_>, instant: DateTime<Utc>) -> bool {
+    let stored = Meter::of(subject.stream.key.usage_type).is_some_and(|meter| {
+        meter.dimension() == Dimension::Storage && meter.default_unit() != "each"
+    });
+    let has = [subject.is_vm(), subject.is_vm(), stored];
+    let wanted = [wanted.cpus, wanted.mib, wanted.bytes];
+    // what it cannot have at all does not fit it, and that is known
+    let could = wanted
+        .iter()
+        .zip(has)
+        .all(|(wanted, has)| wanted.is_none() || has);
+    let mut pairs = wanted.iter().zip(sizes(subject, instant));
+    could && pairs.any(|(wanted, size)| wanted.is_some() && size.is_none())
 }
 
 fn name_fits(patterns: &[String], name: Option<&str>) -> bool {

@@ -2,12 +2,16 @@
 
 mod compile;
 mod decide;
+mod hold;
 mod lookup;
+mod price_words;
 mod scope;
 mod subject;
 
 pub(crate) use compile::Plan;
 pub(crate) use decide::{Charge, Decision, unknown_values};
+pub(crate) use hold::{Held, Hold};
 pub(crate) use lookup::basis_of;
+pub(crate) use price_words::price_text;
 pub(crate) use scope::{CompiledScope, Nearness, Position, compile as compile_scope};
 pub(crate) use subject::{Override, Subject};

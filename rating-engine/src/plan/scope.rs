@@ -112,6 +112,22 @@ pub(crate) fn compile(
     period: Period,
     rule: &str,
 ) -> Result<CompiledScope, RatingError> {
+    // an id needs no search
+    let by_id = match scope {
+        Scope::Project(id) => Some(ProjectId::new(id))
+            .filter(|id| inventory.projects.contains_key(id))
+            .map(CompiledScope::Project),
+        Scope::Vm(id) => Some(VmId::new(id))
+            .filter(|id| inventory.vms.contains_key(id))
+            .map(CompiledScope::Vm),
+        Scope::Volume(id) => Some(VolumeId::new(id))
+            .filter(|id| inventory.volumes.contains_key(id))
+            .map(CompiledScope::Volume),
+        Scope::Book | Scope::Domain(_) => None,
+    };
+    if let Some(found) = by_id {
+        return Ok(found);
+    }
     let lived = |lifetime: &Lifetime| lifetime.period().overlaps(&period);
     let compiled = match scope {
         Scope::Book => CompiledScope::Book,

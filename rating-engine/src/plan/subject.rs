@@ -6,6 +6,7 @@ use cloudstack_usage::{
     UsageType, VmId, VolumeId,
 };
 
+use super::hold::{Hold, Size};
 use crate::usage::{Attachments, Stream};
 
 /// A tag as if it had another value (or none) on a resource: for the money that hangs on
@@ -34,6 +35,7 @@ pub(crate) struct Subject<'a> {
     own_vm: Option<VmId>,
     own_tags: Option<&'a TagHistory>,
     attached: Option<&'a History<VmId>>,
+    holds: Vec<&'a Hold>,
 }
 
 impl<'a> Subject<'a> {
@@ -57,7 +59,40 @@ impl<'a> Subject<'a> {
             own_vm,
             own_tags,
             attached,
+            holds: Vec::new(),
         }
+    }
+
+    /// The same with those of these that concern it held back.
+    pub(crate) fn holding(self, holds: impl IntoIterator<Item = &'a Hold>) -> Self {
+        let mut holds = holds.into_iter().peekable();
+        if holds.peek().is_none() {
+            return self;
+        }
+        let histories = self.tag_histories();
+        let concerns = |hold: &&Hold| {
+            let mut resources = histories.iter().map(|(resource, _)| resource);
+            *hold.resource() == self.stream.key.identity
+                || resources.any(|resource| resource == hold.resource())
+        };
+        let holds = holds.filter(concerns).collect();
+        Self { holds, ..self }
+    }
+
+    /// What is held back of it.
+    pub(crate) fn holds(&self) -> &[&'a Hold] {
+        &self.holds
+    }
+
+    /// The instant whose size counts at `instant`.
+    fn sized_at(&self, instant: DateTime<Utc>, size: Size) -> DateTime<Utc> {
+        let of_this = |hold: &&&Hold| {
+            hold.is_of(size)
+                && hold.contains(instant)
+                && *hold.resource() == self.stream.key.identity
+        };
+        let held = self.holds.iter().find(of_this);
+        held.map_or(instant, |hold| hold.until)
     }
 
     /// Whether it is a VM's running or allocated time.
@@ -141,7 +176,7 @@ impl<'a> Subject<'a> {
         instant: DateTime<Utc>,
         over: Option<&'a Override>,
     ) -> Vec<InForce<'a>> {
-        in_force(&self.stream.key.identity, self.own_tags, instant, over)
+        self.in_force(&self.stream.key.identity, self.own_tags, instant, over)
     }
 
     /// The tags of the VM that it belongs to (not of itself) in force at `instant`.
@@ -154,7 +189,7 @@ impl<'a> Subject<'a> {
             return Vec::new();
         };
         let tags = self.inventory.vms.get(vm).map(|entry| &entry.tags);
-        in_force(&vm.as_resource(), tags, instant, over)
+        self.in_force(&vm.as_resource(), tags, instant, over)
     }
 
     /// The tags of the owning project in force at `instant`.
@@ -167,7 +202,7 @@ impl<'a> Subject<'a> {
             return Vec::new();
         };
         let tags = self.inventory.projects.get(id).map(|entry| &entry.tags);
-        in_force(&id.as_resource(), tags, instant, over)
+        self.in_force(&id.as_resource(), tags, instant, over)
     }
 
     /// Every tag history that can decide something, with its resource.
@@ -239,6 +274,7 @@ impl<'a> Subject<'a> {
             // a fee that is charged once begins with the life
             changes.push(lifetime.start);
         }
+        changes.extend(self.holds.iter().flat_map(|hold| [hold.from, hold.until]));
         changes
     }
 
@@ -253,6 +289,7 @@ impl<'a> Subject<'a> {
     /// Number of vCPUs at `instant`: of the record, of a fixed offering, else of the VM.
     pub(crate) fn cpus_at(&self, instant: DateTime<Utc>) -> Option<i128> {
         let of_offering = || self.service_offering()?.cpu_count;
+        let instant = self.sized_at(instant, Size::Cpus);
         let of_vm = || self.vm_entry()?.cpu_count.nearest(instant).copied();
         self.stream
             .key
@@ -265,6 +302,7 @@ impl<'a> Subject<'a> {
     /// Memory in MiB at `instant`, found as the vCPUs are.
     pub(crate) fn memory_at(&self, instant: DateTime<Utc>) -> Option<i128> {
         let of_offering = || self.service_offering()?.memory_mib;
+        let instant = self.sized_at(instant, Size::Memory);
         let of_vm = || self.vm_entry()?.memory_mib.nearest(instant).copied();
         self.stream
             .key
@@ -282,7 +320,7 @@ impl<'a> Subject<'a> {
 
     /// Sizes that come from the inventory and changed between two syncs: what, and from
     /// when to when the change may have been.
-    pub(crate) fn uncertain_sizes(&self) -> Vec<(&'static str, DateTime<Utc>, DateTime<Utc>)> {
+    pub(crate) fn uncertain_sizes(&self) -> Vec<(Size, DateTime<Utc>, DateTime<Utc>)> {
         let Some(entry) = self.vm_entry() else {
             return Vec::new();
         };
@@ -292,14 +330,12 @@ impl<'a> Subject<'a> {
         };
         let mut sizes = Vec::new();
         if self.stream.key.cpu_count.is_none() && !fixed(|offering| offering.cpu_count) {
-            sizes.extend(
-                uncertain(&entry.cpu_count)
-                    .map(|(from, until)| ("its number of vCPUs", from, until)),
-            );
+            sizes
+                .extend(uncertain(&entry.cpu_count).map(|(from, until)| (Size::Cpus, from, until)));
         }
         if self.stream.key.memory_mib.is_none() && !fixed(|offering| offering.memory_mib) {
             sizes.extend(
-                uncertain(&entry.memory_mib).map(|(from, until)| ("its memory", from, until)),
+                uncertain(&entry.memory_mib).map(|(from, until)| (Size::Memory, from, until)),
             );
         }
         sizes
@@ -345,6 +381,45 @@ impl<'a> Subject<'a> {
             .map(String::as_str)
             .or(self.stream.shown.name.as_deref())
     }
+
+    /// The tags of a resource in force at `instant`; `over`, and what is held, count instead
+    /// of what the history says.
+    fn in_force(
+        &self,
+        resource: &ResourceId,
+        tags: Option<&'a TagHistory>,
+        instant: DateTime<Utc>,
+        over: Option<&'a Override>,
+    ) -> Vec<InForce<'a>> {
+        let held = self.holds.iter().filter(|hold| hold.contains(instant));
+        let instead: Vec<&'a Override> = over
+            .into_iter()
+            .chain(held.filter_map(|hold| hold.tag()))
+            .filter(|over| over.resource == *resource)
+            .collect();
+        let mut found: Vec<InForce<'a>> = Vec::new();
+        for (key, history) in tags.into_iter().flat_map(TagHistory::iter) {
+            if instead.iter().any(|over| over.key == key) {
+                continue;
+            }
+            if let Some(span) = history.span_at(instant) {
+                let is_label = span.began.source == MomentSource::Label;
+                found.push(InForce {
+                    key,
+                    value: &span.value,
+                    is_label,
+                });
+            }
+        }
+        found.extend(instead.into_iter().filter_map(|over| {
+            Some(InForce {
+                key: &over.key,
+                value: over.value.as_deref()?,
+                is_label: false,
+            })
+        }));
+        found
+    }
 }
 
 fn uncertain(history: &History<u32>) -> impl Iterator<Item = (DateTime<Utc>, DateTime<Utc>)> + '_ {
@@ -353,40 +428,4 @@ fn uncertain(history: &History<u32>) -> impl Iterator<Item = (DateTime<Utc>, Dat
         .iter()
         .skip(1)
         .filter_map(|span| Some((span.began.not_before?, span.began.at)))
-}
-
-fn in_force<'a>(
-    resource: &ResourceId,
-    tags: Option<&'a TagHistory>,
-    instant: DateTime<Utc>,
-    over: Option<&'a Override>,
-) -> Vec<InForce<'a>> {
-    let over = over.filter(|over| over.resource == *resource);
-    let mut found: Vec<InForce<'a>> = Vec::new();
-    for (key, history) in tags.into_iter().flat_map(TagHistory::iter) {
-        if over.is_some_and(|over| over.key == key) {
-            continue;
-        }
-        if let Some(span) = history.span_at(instant) {
-            let is_label = span.began.source == MomentSource::Label;
-            found.push(InForce {
-                key,
-                value: &span.value,
-                is_label,
-            });
-        }
-    }
-    if let Some(Override {
-        key,
-        value: Some(value),
-        ..
-    }) = over
-    {
-        found.push(InForce {
-            key,
-            value,
-            is_label: false,
-        });
-    }
-    found
 }

@@ -240,7 +240,7 @@ impl Line {
 
 /// The length, in milliseconds, of the civil month in which a record starts.
 fn calendar_hours(record: &UsageRecord, zone: Tz) -> i64 {
-    let months = calendar::months(record.window, zone);
+    let months = calendar::months(record.window, &zone.into());
     months.first().map_or(1, Period::millis)
 }
 

@@ -7,7 +7,8 @@ use cloudstack_usage::{DomainId, Holder, ResourceId};
 use rust_decimal::Decimal;
 
 use super::parts::{Part, Timeline};
-use crate::book::model::{Accumulation, Per, Price, PriceBook, PriceKind, Target, Tier};
+use super::{moment, percentage};
+use crate::book::model::{Accumulation, CountOver, Per, Price, PriceBook, PriceKind, Target, Tier};
 use crate::exact::Exact;
 use crate::proration::Proration;
 
@@ -27,8 +28,39 @@ pub(crate) fn accumulate(book: &PriceBook, timelines: &[Timeline<'_, '_>], parts
         cap_hours(book, cap, timelines, parts);
     }
     let series = series(book);
+    let percentages = percentage::parts(timelines, parts);
+    let others = |index: &usize| !percentages.contains(index);
+    let all = 0..parts.len();
+    by_pool(
+        book,
+        timelines,
+        parts,
+        &series,
+        all.filter(others).collect(),
+    );
+    percentage::take_quantities(timelines, parts);
+    by_pool(
+        book,
+        timelines,
+        parts,
+        &series,
+        percentages.into_iter().collect(),
+    );
+}
+
+/// Applies accumulating prices to these parts, pool by pool and month by month.
+fn by_pool(
+    book: &PriceBook,
+    timelines: &[Timeline<'_, '_>],
+    parts: &mut [Part],
+    series: &[usize],
+    indices: Vec<usize>,
+) {
     let mut pools: BTreeMap<(usize, usize, Pool), Vec<usize>> = BTreeMap::new();
-    for (index, part) in parts.iter().enumerate() {
+    for index in indices {
+        let Some(part) = parts.get(index) else {
+            continue;
+        };
         let Some((price_index, price)) = charged_price(book, timelines, part) else {
             continue;
         };
@@ -52,7 +84,27 @@ pub(crate) fn accumulate(book: &PriceBook, timelines: &[Timeline<'_, '_>], parts
                 Some((index, price))
             })
             .collect();
-        apply(parts, &priced);
+        // prices of one series count alike
+        match priced.first().map(|(_, price)| price.count_over) {
+            Some(CountOver::Moment) => moment::apply(timelines, parts, &priced),
+            _ => apply(parts, &priced),
+        }
+        percentage::add_fees(timelines, parts, &priced);
+        for &(index, _) in &priced {
+            times_factors(timelines, parts.get_mut(index));
+        }
+    }
+}
+
+/// What a part's quantity makes of its price, times the factors on it.
+fn times_factors(timelines: &[Timeline<'_, '_>], part: Option<&mut Part>) {
+    let Some(part) = part else { return };
+    let Some(timeline) = timelines.get(part.stream) else {
+        return;
+    };
+    if let Some((_, charge)) = timeline.charge_of(part) {
+        part.list = timeline.times(charge, part.list.clone());
+        part.net = part.list.clone();
     }
 }
 
@@ -64,7 +116,8 @@ fn series(book: &PriceBook) -> Vec<usize> {
             && left.scope == right.scope
             && left.selector == right.selector
             && left.basis == right.basis
-            && (left.per, left.unit, left.accumulate) == (right.per, right.unit, right.accumulate)
+            && (left.per, left.unit) == (right.per, right.unit)
+            && (left.accumulate, left.count_over) == (right.accumulate, right.count_over)
     };
     book.prices
         .iter()
@@ -125,7 +178,11 @@ pub(super) fn pool(
     let decision = &timeline.intervals.get(part.interval)?.decision;
     let key = &timeline.subject.stream.key;
     Some(match accumulate {
-        Accumulation::Resource => Pool::Resource(key.identity.clone(), key.holder.clone()),
+        // a percentage is of the VM with its volumes
+        Accumulation::Resource => match timeline.percentage_vm(part) {
+            Some(vm) => Pool::Resource(ResourceId::new(&vm.to_string()), key.holder.clone()),
+            None => Pool::Resource(key.identity.clone(), key.holder.clone()),
+        },
         Accumulation::Project => Pool::Holder(decision.domain.clone(), key.holder.clone()),
         Accumulation::Domain => Pool::Domain(decision.domain.clone()),
         Accumulation::Account => Pool::Account(decision.account.clone()),
@@ -157,7 +214,7 @@ fn apply(parts: &mut [Part], members: &[(usize, &Price)]) {
 }
 
 /// What the first `quantity` of the month's `total` costs, free units taken off both.
-fn due(price: &Price, quantity: &Exact, total: &Exact) -> Exact {
+pub(super) fn due(price: &Price, quantity: &Exact, total: &Exact) -> Exact {
     let free = price.free.map_or_else(Exact::zero, Exact::from_decimal);
     let billable = |quantity: &Exact| (quantity.clone() - free.clone()).max(Exact::zero());
     let (quantity, all) = (billable(quantity), billable(total));
@@ -173,6 +230,7 @@ pub(crate) fn cost(kind: &PriceKind, quantity: &Exact) -> Exact {
     match kind {
         PriceKind::PerUnit(amount) => quantity.clone() * Exact::from_decimal(*amount),
         PriceKind::Flat(amount) => Exact::from_decimal(*amount),
+        PriceKind::Percent(percentage) => quantity.clone() * percentage::share(percentage),
         PriceKind::Block { size, amount } => {
             let blocks = quantity
                 .checked_div(&Exact::from_decimal(*size))
@@ -233,6 +291,7 @@ pub(crate) fn unit_price(kind: &PriceKind) -> Option<Exact> {
     let amount: Decimal = match kind {
         PriceKind::PerUnit(amount) => *amount,
         PriceKind::Flat(_) => Decimal::ZERO,
+        PriceKind::Percent(percentage) => return Some(percentage::share(percentage)),
         PriceKind::Block { size, amount } => {
             return Exact::from_decimal(*amount).checked_div(&Exact::from_decimal(*size));
         }
@@ -242,15 +301,16 @@ pub(crate) fn unit_price(kind: &PriceKind) -> Option<Exact> {
 }
 
 /// A fee that is charged once stays with the first part of a resource that came into being
-/// within the period; all other parts of it cost nothing and are dropped.
+/// within the period; all other parts of it cost nothing and are dropped. Another price or
+/// owner later in the period makes no second fee.
 fn charge_once(book: &PriceBook, timelines: &[Timeline<'_, '_>], parts: &mut Vec<Part>) {
-    let mut first: BTreeMap<(usize, ResourceId), usize> = BTreeMap::new();
+    let mut first: BTreeMap<(&Target, ResourceId), usize> = BTreeMap::new();
     let mut drop = vec![false; parts.len()];
     for index in 0..parts.len() {
         let Some(part) = parts.get(index) else {
             continue;
         };
-        let Some((price_index, price)) = charged_price(book, timelines, part) else {
+        let Some((_, price)) = charged_price(book, timelines, part) else {
             continue;
         };
         if price.per != Per::Once {
@@ -260,7 +320,8 @@ fn charge_once(book: &PriceBook, timelines: &[Timeline<'_, '_>], parts: &mut Vec
             continue;
         };
         let born_now = timeline.born_in_period();
-        let key = (price_index, timeline.subject.stream.key.identity.clone());
+        let resource = timeline.subject.stream.key.identity.clone();
+        let key = (&price.target, resource);
         let earlier = first.get(&key).copied();
         let keep = born_now
             && earlier.is_none_or(|other| {

@@ -5,11 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use cloudstack_usage::{DomainId, VmId};
 
 use super::parts::Timeline;
-use crate::book::model::Target;
+use crate::book::model::{PriceKind, Target};
 use crate::exact::Exact;
 use crate::finding::{Finding, FindingKind, Policy};
+use crate::meter::Meter;
 use crate::money::Money;
-use crate::plan::Plan;
+use crate::plan::{Plan, Subject};
+use crate::unit::Measure;
 use crate::usage::Placed;
 
 /// For each VM with services, singly or in a package: the package of the matrix that holds
@@ -33,9 +35,13 @@ pub(crate) fn cheaper_packages(
         return Vec::new();
     }
     let mut best: BTreeMap<VmId, (Exact, usize, DomainId)> = BTreeMap::new();
+    let concerned: Vec<_> = view
+        .iter()
+        .filter(|(timeline, _)| concerns(plan, &timeline.subject))
+        .collect();
     for index in 0..plan.book.packages.len() {
         let mut savings: BTreeMap<VmId, (Exact, DomainId)> = BTreeMap::new();
-        for (timeline, placed) in view {
+        for (timeline, placed) in &concerned {
             timeline.savings(placed, index, &served, |vm, account, saving| {
                 let entry = savings
                     .entry(vm.clone())
@@ -55,6 +61,24 @@ pub(crate) fn cheaper_packages(
     best.into_iter()
         .filter_map(|(vm, (saving, index, account))| finding(plan, &vm, saving, index, account))
         .collect()
+}
+
+/// Whether a package can decide what a stream costs: what a VM's does, what of another
+/// meter packages cover, and that of volumes by services per GiB or percent of disks.
+fn concerns(plan: &Plan<'_>, subject: &Subject<'_>) -> bool {
+    let usage_type = subject.stream.key.usage_type;
+    let Some(meter) = Meter::of(usage_type).filter(|_| !subject.is_vm()) else {
+        return subject.is_vm();
+    };
+    let mut packages = plan.book.packages.iter();
+    let mut prices = plan.book.prices.iter();
+    packages.any(|package| package.covers.contains(&meter))
+        || (meter == Meter::Disk
+            && prices.any(|price| {
+                matches!(price.target, Target::Service(_))
+                    && (price.unit.measure() == Measure::DiskBytes
+                        || matches!(price.kind, PriceKind::Percent(_)))
+            }))
 }
 
 fn finding(

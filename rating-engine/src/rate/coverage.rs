@@ -236,6 +236,7 @@ fn missing(life: Period, used: &[Placed]) -> Missing {
                 amount: millis,
                 placement: Placement::Spread,
                 records: 0,
+                windows: 1,
             });
         }
     };
@@ -309,7 +310,7 @@ fn finding(
     Finding {
         kind: FindingKind::NotMetered,
         policy: Policy::Hold,
-        account: plan.account_of(&plan.inventory.ancestry(&expected.owner.domain)),
+        account: plan.account_of(plan.ancestry(&expected.owner.domain)),
         owner: Some(owner_text(plan.inventory, &expected.owner)),
         resource: Some(expected.resource.clone()),
         resource_name: Some(expected.name.clone()),
@@ -334,7 +335,7 @@ fn owner_finding(plan: &Plan<'_>, owner: &Owner, resources: &[(String, i128, Exa
     Finding {
         kind: FindingKind::OwnerNotMetered,
         policy: Policy::Hold,
-        account: plan.account_of(&plan.inventory.ancestry(&owner.domain)),
+        account: plan.account_of(plan.ancestry(&owner.domain)),
         resource: None,
         resource_name: None,
         period: Some(plan.period),

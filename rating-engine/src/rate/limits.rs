@@ -75,13 +75,16 @@ fn groups(
     kind: LimitKind,
 ) -> BTreeMap<Group, Vec<usize>> {
     let mut groups: BTreeMap<Group, Vec<usize>> = BTreeMap::new();
+    if plan.book.limits.iter().all(|limit| limit.kind != kind) {
+        return groups;
+    }
     for (index, part) in parts.iter().enumerate() {
         let Some((timeline, decision, charge)) = decided(timelines, part) else {
             continue;
         };
-        let ancestry = plan.inventory.ancestry(&decision.domain);
+        let ancestry = plan.ancestry(&decision.domain);
         let position = Position {
-            ancestry: &ancestry,
+            ancestry,
             project: match &timeline.subject.stream.key.holder {
                 Holder::Project(id) => Some(id),
                 _ => None,
@@ -244,7 +247,7 @@ fn committed(
         }
         (Accumulation::Domain, CompiledScope::Domain(id)) => Some(Pool::Domain(id.clone())),
         (Accumulation::Account, CompiledScope::Domain(id)) => {
-            let account = plan.account_of(&plan.inventory.ancestry(id))?;
+            let account = plan.account_of(plan.ancestry(id))?;
             (account == *id).then_some(Pool::Account(account))
         }
         _ => None,
@@ -281,7 +284,7 @@ fn true_up(
         Pool::Holder(domain, _) | Pool::Domain(domain) | Pool::Account(domain) => domain.clone(),
         Pool::Resource(..) => of_member.map(|(_, decision, _)| decision.domain.clone())?,
     };
-    let account = plan.account_of(&plan.inventory.ancestry(&domain))?;
+    let account = plan.account_of(plan.ancestry(&domain))?;
     let (holder, resource, resource_kind) = match pool {
         Pool::Resource(resource, holder) => {
             let kind = of_member.map_or("vm", |(timeline, _, charge)| {

@@ -2,10 +2,13 @@
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 
-use cloudstack_usage::{DomainId, Holder, Inventory, Moment, Period, ResourceId, Tag, VmId};
-use rust_decimal::Decimal;
+use cloudstack_usage::{
+    DomainId, Holder, Inventory, Moment, MomentSource, Period, ResourceId, Tag, VmId,
+};
 
+use super::key_text::KeyText;
 use super::limits::TrueUp;
 use super::names;
 use super::parts::{Part, Rule, Timeline, instant, resource_kind};
@@ -17,8 +20,9 @@ use crate::exact::Exact;
 use crate::money::Money;
 use crate::plan::{Charge, Decision, Plan, Position, basis_of};
 use crate::rounding::RoundingPoint;
-use crate::statement::{Bound, Explanation, Item, LineItem, Reduction, Segment, Statement};
-use crate::unit::Measure;
+use crate::statement::{
+    AppliedFactor, Bound, Explanation, Item, LineItem, Reduction, Segment, Statement,
+};
 
 /// What makes a line: all charges of one key are added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,6 +36,7 @@ struct Key<'t> {
     target: &'t Target,
     price: Option<usize>,
     exemption: Option<&'t str>,
+    factors: &'t [usize],
     discounts: &'t [usize],
     tax: Option<usize>,
 }
@@ -59,6 +64,7 @@ pub(crate) fn statements(
                 target: &charge.target,
                 price: charge.price,
                 exemption: charge.exemption.as_deref(),
+                factors: &charge.factors,
                 discounts: &charge.discounts,
                 tax: charge.tax,
             };
@@ -136,9 +142,9 @@ fn true_up_line(
     true_up: &TrueUp,
 ) -> Option<LineItem> {
     let limit = plan.book.limits.get(true_up.limit)?;
-    let ancestry = plan.inventory.ancestry(&true_up.domain);
+    let ancestry = plan.ancestry(&true_up.domain);
     let position = Position {
-        ancestry: &ancestry,
+        ancestry,
         project: match &true_up.holder {
             Holder::Project(id) => Some(id),
             _ => None,
@@ -183,6 +189,8 @@ fn true_up_line(
         resource: true_up.resource.clone(),
         resource_kind: true_up.resource_kind,
         resource_name,
+        zone: None,
+        zone_name: None,
         cost_centre: cost_centre_of(plan, true_up),
         item: Item::Minimum(limit.id.clone()),
         label: limit.label.clone().unwrap_or_else(|| limit.id.clone()),
@@ -190,6 +198,7 @@ fn true_up_line(
         price_text: format!("at least {} {} a month", limit.amount, plan.book.currency),
         exemption: None,
         tax,
+        factors: Vec::new(),
         discounts: Vec::new(),
         used_millis: 0,
         quantity: Exact::from(1),
@@ -265,8 +274,8 @@ fn statement(
     let nets: Vec<Exact> = lines.iter().map(|line| line.net.clone()).collect();
     let minors = match plan.book.rounding_point {
         RoundingPoint::Total => {
-            let groups: Vec<[String; LEVELS]> = lines.iter().map(levels).collect();
-            let groups: Vec<&[String]> = groups.iter().map(<[String; LEVELS]>::as_slice).collect();
+            let groups: Vec<[Level<'_>; LEVELS]> = lines.iter().map(levels).collect();
+            let groups: Vec<&[Level<'_>]> = groups.iter().map(<[_; LEVELS]>::as_slice).collect();
             allocate_grouped(&exact.round(places, mode), &nets, &groups, places)
         }
         RoundingPoint::LineFirst => nets.iter().map(|net| net.round(places, mode)).collect(),
@@ -296,13 +305,22 @@ fn statement(
 /// How many groups a line lies in.
 const LEVELS: usize = 4;
 
+/// What the lines of a group have in common.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Level<'l> {
+    Domain(&'l DomainId),
+    Holder(&'l Holder),
+    CostCentre(Option<&'l str>),
+    Vm(Option<&'l VmId>),
+}
+
 /// The groups that a line lies in, from the outermost: what people add up on a statement.
-fn levels(line: &LineItem) -> [String; LEVELS] {
+fn levels(line: &LineItem) -> [Level<'_>; LEVELS] {
     [
-        line.domain.to_string(),
-        format!("{:?}", line.holder),
-        format!("{:?}", line.cost_centre),
-        format!("{:?}", line.vm),
+        Level::Domain(&line.domain),
+        Level::Holder(&line.holder),
+        Level::CostCentre(line.cost_centre.as_deref()),
+        Level::Vm(line.vm.as_ref()),
     ]
 }
 
@@ -387,6 +405,7 @@ impl<'p, 'a> LineBuilder<'_, 'p, 'a> {
         let period = Period::new(instant(start), instant(end)).ok()?;
         let lifetime = subject.lifetime();
         let item = self.item();
+        let zone = subject.stream.key.zone.as_ref();
         Some(LineItem {
             key: self.text_key(),
             domain: self.key.domain.clone(),
@@ -399,15 +418,22 @@ impl<'p, 'a> LineBuilder<'_, 'p, 'a> {
             resource: self.key.resource.clone(),
             resource_kind: resource_kind(self.key.target, subject.stream.key.usage_type),
             resource_name: self.resource_name(timeline),
+            zone: zone.map(ToString::to_string),
+            zone_name: zone
+                .and_then(|id| self.plan.inventory.zones.get(id))
+                .map(|zone| zone.name.clone()),
             cost_centre: self.key.cost_centre.map(str::to_owned),
             label: self.label(price),
             item,
             price: price.map(|price| price.id.clone()).unwrap_or_default(),
-            price_text: price
-                .map(|price| price_text(price, self.plan.book.currency))
+            price_text: self
+                .key
+                .price
+                .map(|price| self.price_text(price))
                 .unwrap_or_default(),
             exemption: self.key.exemption.map(str::to_owned),
             tax: self.tax_id(),
+            factors: self.factors(),
             discounts: self.discount_ids(),
             used_millis: self
                 .parts
@@ -415,7 +441,9 @@ impl<'p, 'a> LineBuilder<'_, 'p, 'a> {
                 .map(|part| i128::from(part.used_millis))
                 .sum(),
             quantity: self.parts.iter().map(|part| &part.quantity).sum(),
-            unit: price.map(quantity_unit).unwrap_or_default(),
+            unit: price
+                .map(|price| quantity_unit(price, self.plan.book.currency))
+                .unwrap_or_default(),
             list: self.parts.iter().map(|part| &part.list).sum(),
             net: self.parts.iter().map(|part| &part.net).sum(),
             amount: Money::zero(self.plan.book.currency),
@@ -464,42 +492,69 @@ impl<'p, 'a> LineBuilder<'_, 'p, 'a> {
         })
     }
 
-    /// The key as text: its fields by name, separated so that no value can be mistaken.
+    /// The key as text.
     fn text_key(&self) -> String {
         let key = self.key;
-        let holder = match key.holder {
-            Holder::Account(id) => format!("account {id}"),
-            Holder::Project(id) => format!("project {id}"),
-            Holder::Unknown => "nobody".to_owned(),
-        };
-        let price = key.price.and_then(|index| self.plan.book.prices.get(index));
+        let mut text = KeyText::default();
+        text.field(key.account);
+        text.field(key.domain);
+        match key.holder {
+            Holder::Account(id) => text.field(format_args!("account {id}")),
+            Holder::Project(id) => text.field(format_args!("project {id}")),
+            Holder::Unknown => text.field("nobody"),
+        }
+        match key.vm {
+            Some(vm) => text.field(vm),
+            None => text.field(""),
+        }
+        text.field(key.resource);
+        text.field(key.cost_centre.unwrap_or_default());
         let item = self.item();
-        let fields = [
-            key.account.to_string(),
-            key.domain.to_string(),
-            holder,
-            key.vm.map(ToString::to_string).unwrap_or_default(),
-            key.resource.to_string(),
-            key.cost_centre.unwrap_or_default().to_owned(),
-            format!("{} {}", item.kind(), item.name()),
-            price.map(|price| price.id.clone()).unwrap_or_default(),
-            key.exemption.unwrap_or_default().to_owned(),
-            self.discount_ids()
-                .iter()
-                .map(|id| id.replace('\\', "\\\\").replace(',', "\\,"))
-                .collect::<Vec<_>>()
-                .join(","),
-        ];
+        text.field(format_args!("{} {}", item.kind(), item.name()));
+        let price = key.price.and_then(|index| self.plan.book.prices.get(index));
+        text.field(price.map_or("", |price| &price.id));
+        text.field(key.exemption.unwrap_or_default());
+        text.field(list(self.discount_ids().iter()));
         let tax = self.tax_id();
-        let fields = fields.into_iter().chain(tax);
-        let plain = |field: String| field.replace('\\', "\\\\").replace('|', "\\|");
-        let fields: Vec<String> = fields.map(plain).collect();
-        fields.join("|")
+        if key.factors.is_empty() {
+            if let Some(tax) = tax {
+                text.field(tax);
+            }
+        } else {
+            // a line with factors names its tax in any case, so that neither is taken for the other
+            text.field(tax.unwrap_or_default());
+            text.field(list(self.factors().iter().map(|factor| &factor.factor)));
+        }
+        text.into_string()
     }
 
     fn tax_id(&self) -> Option<String> {
         let tax = self.plan.book.taxes.get(self.key.tax?)?;
         Some(tax.id.clone())
+    }
+
+    fn factors(&self) -> Vec<AppliedFactor> {
+        let factors = self
+            .key
+            .factors
+            .iter()
+            .filter_map(|&index| self.plan.book.factors.get(index));
+        factors
+            .map(|factor| AppliedFactor {
+                factor: factor.id.clone(),
+                label: factor.label.clone().unwrap_or_else(|| factor.id.clone()),
+                by: factor.factor,
+            })
+            .collect()
+    }
+
+    /// The price in words, with the factors on it: `1.34 EUR per hour, × 1.10 (GPU image)`.
+    fn price_text(&self, price: usize) -> String {
+        let mut text = self.plan.price_words(price).shown.clone();
+        for factor in self.factors() {
+            let _ = write!(text, ", × {} ({})", factor.by, factor.label);
+        }
+        text
     }
 
     fn discount_ids(&self) -> Vec<String> {
@@ -578,9 +633,9 @@ impl<'p, 'a> LineBuilder<'_, 'p, 'a> {
         let Some(first) = self.parts.first() else {
             return Vec::new();
         };
-        let ancestry = self.plan.inventory.ancestry(self.key.domain);
+        let ancestry = self.plan.ancestry(self.key.domain);
         let position = Position {
-            ancestry: &ancestry,
+            ancestry,
             project: match self.key.holder {
                 Holder::Project(id) => Some(id),
                 _ => None,
@@ -642,6 +697,14 @@ impl<'p, 'a> LineBuilder<'_, 'p, 'a> {
                 }
             }
         }
+        for hold in timeline.subject.holds() {
+            let moment = Moment {
+                at: hold.from,
+                source: MomentSource::Seen,
+                not_before: Some(hold.from),
+            };
+            note(hold.words(), &moment);
+        }
         bounds
     }
 
@@ -692,8 +755,11 @@ impl<'p, 'a> LineBuilder<'_, 'p, 'a> {
     }
 }
 
-/// The unit of a line's quantity: `GiB-month`, `vCPU-hour`, `GiB`.
-fn quantity_unit(price: &Price) -> String {
+/// The unit of a line's quantity: `GiB-month`, `vCPU-hour`, `GiB`, `EUR` of percentages.
+fn quantity_unit(price: &Price, currency: Currency) -> String {
+    if matches!(price.kind, PriceKind::Percent(_)) {
+        return currency.to_string();
+    }
     if price.ignores_size() {
         return match price.per {
             Per::Once => "once".to_owned(),
@@ -707,63 +773,8 @@ fn quantity_unit(price: &Price) -> String {
     }
 }
 
-/// A price in words: `7.50 EUR per vCPU and month`, `3.00 EUR per month`.
-pub(crate) fn price_text(price: &Price, currency: Currency) -> String {
-    let unit = match (price.unit.measure(), price.per) {
-        (_, Per::Unit) => format!("per {}", price.unit.name()),
-        (Measure::Each, Per::Once) => "once".to_owned(),
-        (_, Per::Once) => format!("per {}, once", price.unit.name()),
-        (Measure::Each, per) => format!("per {}", per.name()),
-        (_, per) => format!("per {} and {}", price.unit.name(), per.name()),
-    };
-    let money = |amount: Decimal| with_minor_digits(amount, currency);
-    let amount = match &price.kind {
-        PriceKind::PerUnit(amount) => format!("{} {currency} {unit}", money(*amount)),
-        PriceKind::Flat(amount) if price.per == Per::Unit => {
-            format!(
-                "{} {currency} a month, whatever the quantity",
-                money(*amount)
-            )
-        }
-        PriceKind::Flat(amount) => {
-            let per = match price.per {
-                Per::Once => "once".to_owned(),
-                per => format!("per {}", per.name()),
-            };
-            format!("{} {currency} {per}, whatever the size", money(*amount))
-        }
-        PriceKind::Block { size, amount } => {
-            format!("{} {currency} per started {size} {unit}", money(*amount))
-        }
-        PriceKind::Graduated(tiers) | PriceKind::Volume(tiers) => {
-            let steps: Vec<String> = tiers
-                .iter()
-                .map(|tier| {
-                    let bound = tier
-                        .up_to
-                        .map_or_else(|| "beyond".to_owned(), |bound| format!("up to {bound}"));
-                    format!("{bound} {}", money(tier.amount))
-                })
-                .collect();
-            let kind = if matches!(price.kind, PriceKind::Volume(_)) {
-                "volume"
-            } else {
-                "graduated"
-            };
-            format!("{kind} {} {currency} {unit}", steps.join(", "))
-        }
-    };
-    match price.free {
-        Some(free) => format!("{amount}, {free} free a month"),
-        None => amount,
-    }
-}
-
-/// An amount with at least the currency's minor digits, and all of its own.
-fn with_minor_digits(amount: Decimal, currency: Currency) -> String {
-    let mut shown = amount.normalize();
-    if shown.scale() < currency.minor_digits() {
-        shown.rescale(currency.minor_digits());
-    }
-    shown.to_string()
+/// Ids as one text in which none can be taken for two.
+fn list<'i>(ids: impl Iterator<Item = &'i String>) -> String {
+    let ids = ids.map(|id| id.replace('\\', "\\\\").replace(',', "\\,"));
+    ids.collect::<Vec<_>>().join(",")
 }

@@ -1,6 +1,6 @@
 //! Parts: used time of a stream, cut at everything that decides its amount.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use cloudstack_usage::{DomainId, Period, UsageType, VmId};
@@ -9,7 +9,7 @@ use super::prorate::proration_of;
 use crate::book::model::{Per, Target};
 use crate::exact::Exact;
 use crate::meter::Meter;
-use crate::plan::{Charge, Decision, Override, Plan, Subject};
+use crate::plan::{Charge, Decision, Hold, Override, Plan, Subject};
 use crate::statement::Placement;
 use crate::unit::Measure;
 use crate::usage::Placed;
@@ -153,6 +153,18 @@ impl<'p, 'a> Timeline<'p, 'a> {
         }
     }
 
+    /// The decision that a part stands under, and its charge.
+    pub(crate) fn charge_of(&self, part: &Part) -> Option<(&Decision, &Charge)> {
+        let decision = &self.intervals.get(part.interval)?.decision;
+        Some((decision, decision.charges.get(part.charge)?))
+    }
+
+    /// The VM whose charges a part is a percentage of.
+    pub(crate) fn percentage_vm(&self, part: &Part) -> Option<&VmId> {
+        let (decision, charge) = self.charge_of(part)?;
+        charge.of.and(decision.vm.as_ref())
+    }
+
     /// The price of a part.
     pub(crate) fn price_of(&self, part: &Part) -> Option<&'a crate::book::model::Price> {
         let charge = self
@@ -171,32 +183,58 @@ impl<'p, 'a> Timeline<'p, 'a> {
             .is_some_and(|lifetime| self.plan.period.contains(lifetime.start))
     }
 
-    /// The parts of placed use, with what became of each placed record.
-    pub(crate) fn parts(&self, stream: usize, placed: &[Placed]) -> (Vec<Part>, Vec<Fate>) {
-        let mut sums: BTreeMap<usize, Used> = BTreeMap::new();
+    /// The parts of placed use.
+    pub(crate) fn parts(&self, stream: usize, placed: &[Placed]) -> Vec<Part> {
         let mut parts = Vec::new();
-        let mut fates = Vec::with_capacity(placed.len());
+        let mut sums: Vec<Option<Used>> = Vec::new();
         for span in placed {
-            let mut fate = Fate::default();
             for (index, interval) in self.touched(span) {
-                let used = Self::used(&self.subject, span, interval);
-                fate.note(&interval.decision);
-                // kept for a version that knows its type
-                fate.held |= matches!(self.subject.stream.key.usage_type, UsageType::Unknown(_));
                 if self.accumulates(&interval.decision) {
-                    parts.extend(self.priced(stream, index, used));
+                    // in order of time, window by window
+                    let windows = span.each();
+                    let touching = windows.filter(|window| {
+                        window.start < interval.end && interval.start < window.end
+                    });
+                    for window in touching {
+                        let used = Self::used(&self.subject, &window, interval);
+                        parts.extend(self.priced(stream, index, used));
+                    }
                 } else {
-                    sums.entry(index)
-                        .and_modify(|sum| sum.add(used))
-                        .or_insert(used);
+                    Used::add_at(&mut sums, index, Self::used(&self.subject, span, interval));
                 }
             }
-            fates.push(fate);
         }
-        for (index, used) in sums {
-            parts.extend(self.priced(stream, index, used));
+        for (index, used) in sums.into_iter().enumerate() {
+            parts.extend(
+                used.into_iter()
+                    .flat_map(|used| self.priced(stream, index, used)),
+            );
         }
-        (parts, fates)
+        parts
+    }
+
+    /// Placed use added up by interval.
+    fn used_by_interval(&self, placed: &[Placed]) -> Vec<(&Interval, Used)> {
+        let mut sums: Vec<Option<Used>> = Vec::new();
+        for span in placed {
+            for (index, interval) in self.touched(span) {
+                Used::add_at(&mut sums, index, Self::used(&self.subject, span, interval));
+            }
+        }
+        let used = self.intervals.iter().zip(sums);
+        used.filter_map(|(interval, used)| Some((interval, used?)))
+            .collect()
+    }
+
+    /// What becomes of the record behind a span.
+    pub(crate) fn fate(&self, span: &Placed) -> Fate {
+        let mut fate = Fate::default();
+        for (_, interval) in self.touched(span) {
+            fate.note(&interval.decision);
+            // kept for a version that knows its type
+            fate.held |= matches!(self.subject.stream.key.usage_type, UsageType::Unknown(_));
+        }
+        fate
     }
 
     fn touched<'t>(&'t self, span: &Placed) -> impl Iterator<Item = (usize, &'t Interval)> {
@@ -229,7 +267,7 @@ impl<'p, 'a> Timeline<'p, 'a> {
             amount,
             millis,
             placement: span.placement,
-            records: span.records,
+            records: span.records_within(start, end),
         }
     }
 
@@ -264,7 +302,8 @@ impl<'p, 'a> Timeline<'p, 'a> {
                     start: used.start,
                     end: used.end,
                     use_of: used.use_of,
-                    used_millis: used.millis,
+                    // a percentage has money as its quantity, no time
+                    used_millis: decided.of.map_or(used.millis, |_| 0),
                     placement: used.placement,
                     quantity,
                     net: list.clone(),
@@ -288,6 +327,10 @@ impl<'p, 'a> Timeline<'p, 'a> {
         else {
             return (Exact::zero(), Exact::zero());
         };
+        if charge.of.is_some() {
+            // what it is a percentage of has its amount only once the month is added up
+            return (Exact::zero(), Exact::zero());
+        }
         let base = match price.unit.measure() {
             _ if price.ignores_size() => i128::from(used.millis),
             Measure::Each if self.subject.stream.holds_bytes => i128::from(used.millis),
@@ -321,10 +364,20 @@ impl<'p, 'a> Timeline<'p, 'a> {
         };
         let quantity = quantity.unwrap_or_else(Exact::zero);
         let list = match (price.amount_per_unit(), &charge.exemption) {
-            (Some(amount), None) => quantity.clone() * Exact::from_decimal(amount),
+            (Some(amount), None) => {
+                self.times(charge, quantity.clone() * Exact::from_decimal(amount))
+            }
             _ => Exact::zero(),
         };
         (quantity, list)
+    }
+
+    /// An amount times the factors of its charge.
+    pub(crate) fn times(&self, charge: &Charge, amount: Exact) -> Exact {
+        if charge.factors.is_empty() {
+            return amount;
+        }
+        amount * self.plan.factor(&charge.factors)
     }
 
     /// The exact net amount of placed use at prices per unit and percent discounts, as a
@@ -332,21 +385,14 @@ impl<'p, 'a> Timeline<'p, 'a> {
     /// beyond them; fixed discounts are left out.
     pub(crate) fn value(&self, placed: &[Placed], over: Option<&Override>) -> Exact {
         let mut value = Exact::zero();
-        for span in placed {
-            for (_, interval) in self.touched(span) {
-                let used = Self::used(&self.subject, span, interval);
-                let decision = match over {
-                    Some(over) => {
-                        &self
-                            .plan
-                            .decide(&self.subject, instant(interval.start), Some(over))
-                    }
-                    None => &interval.decision,
-                };
-                for charge in &decision.charges {
-                    value += self.simple_value(charge, used);
+        for (interval, used) in self.used_by_interval(placed) {
+            value += match over {
+                Some(_) => {
+                    let at = instant(interval.start);
+                    self.simple_values(&self.plan.decide(&self.subject, at, over), used)
                 }
-            }
+                None => self.simple_values(&interval.decision, used),
+            };
         }
         value
     }
@@ -354,37 +400,31 @@ impl<'p, 'a> Timeline<'p, 'a> {
     /// What was used and has no price, is of unknown size, or is bought twice.
     pub(crate) fn problems(&self, placed: &[Placed]) -> Vec<Problem> {
         let mut problems = Vec::new();
-        for span in placed {
-            for (_, interval) in self.touched(span) {
-                let used = Self::used(&self.subject, span, interval);
-                let decision = &interval.decision;
-                let problem = |what| Problem {
-                    account: decision.account.clone(),
-                    what,
-                    start: used.start,
-                    end: used.end,
-                    millis: used.millis,
-                    amount: used.amount,
-                    records: used.records,
-                };
-                problems.extend(
-                    decision
-                        .unpriced
-                        .iter()
-                        .cloned()
-                        .map(|t| problem(What::Unpriced(t))),
-                );
-                problems.extend(
-                    decision
-                        .missing_size
-                        .iter()
-                        .map(|meter| problem(What::MissingSize(*meter))),
-                );
-                let twice = decision.twice.iter().cloned();
-                problems.extend(
-                    twice.map(|(service, package)| problem(What::Twice { service, package })),
-                );
-            }
+        if self
+            .intervals
+            .iter()
+            .all(|interval| interval.decision.is_clear())
+        {
+            return problems;
+        }
+        for (interval, used) in self.used_by_interval(placed) {
+            let decision = &interval.decision;
+            let problem = |what| Problem {
+                account: decision.account.clone(),
+                what,
+                start: used.start,
+                end: used.end,
+                millis: used.millis,
+                amount: used.amount,
+                records: used.records,
+            };
+            let unpriced = decision.unpriced.iter().cloned();
+            problems.extend(unpriced.map(|target| problem(What::Unpriced(target))));
+            let missing = decision.missing_size.iter();
+            problems.extend(missing.map(|meter| problem(What::MissingSize(*meter))));
+            let twice = decision.twice.iter().cloned();
+            problems
+                .extend(twice.map(|(service, package)| problem(What::Twice { service, package })));
         }
         problems
     }
@@ -402,21 +442,17 @@ impl<'p, 'a> Timeline<'p, 'a> {
             })
     }
 
-    /// The value of placed use if everything was as decided at `as_of`.
-    pub(crate) fn value_as_of(&self, placed: &[Placed], as_of: DateTime<Utc>) -> Exact {
-        let decision = self.plan.decide(&self.subject, as_of, None);
-        let mut value = Exact::zero();
-        for span in placed {
-            for (_, interval) in self.touched(span) {
-                let used = Self::used(&self.subject, span, interval);
-                value += decision
-                    .charges
-                    .iter()
-                    .map(|charge| self.simple_value(charge, used))
-                    .sum();
-            }
-        }
-        value
+    /// The value of placed use with this held back.
+    pub(crate) fn value_holding<'h>(
+        &self,
+        placed: &[Placed],
+        holds: impl IntoIterator<Item = &'h Hold>,
+    ) -> Exact
+    where
+        'p: 'h,
+    {
+        let subject: Subject<'h> = self.subject.clone();
+        Timeline::new(self.plan, subject.holding(holds), self.plan.period).value(placed, None)
     }
 
     /// What each VM's part of the placed use would have cost less with just the package of
@@ -428,30 +464,47 @@ impl<'p, 'a> Timeline<'p, 'a> {
         vms: &BTreeSet<&VmId>,
         mut note: impl FnMut(&VmId, &DomainId, Exact),
     ) {
-        let mut decided: BTreeMap<usize, Option<Decision>> = BTreeMap::new();
-        for span in placed {
-            for (index, interval) in self.touched(span) {
-                let vm = interval.decision.vm.as_ref();
-                let Some(vm) = vm.filter(|vm| vms.contains(vm)) else {
-                    continue;
-                };
-                let other = decided.entry(index).or_insert_with(|| {
-                    let at = instant(interval.start);
-                    self.plan.decide_with_package(&self.subject, at, package)
-                });
-                let Some(other) = other else { continue };
-                let used = Self::used(&self.subject, span, interval);
-                let value = |decision: &Decision| -> Exact {
-                    let charges = decision.charges.iter();
-                    charges.map(|charge| self.simple_value(charge, used)).sum()
-                };
-                let saving = value(&interval.decision) - value(other);
-                note(vm, &interval.decision.account, saving);
-            }
+        for (interval, used) in self.used_by_interval(placed) {
+            let vm = interval.decision.vm.as_ref();
+            let Some(vm) = vm.filter(|vm| vms.contains(vm)) else {
+                continue;
+            };
+            let at = instant(interval.start);
+            let other = self.plan.decide_with_package(&self.subject, at, package);
+            let Some(other) = other else { continue };
+            let saving =
+                self.simple_values(&interval.decision, used) - self.simple_values(&other, used);
+            note(vm, &interval.decision.account, saving);
         }
     }
 
-    fn simple_value(&self, charge: &Charge, used: Used) -> Exact {
+    /// The value of some use as decided.
+    fn simple_values(&self, decision: &Decision, used: Used) -> Exact {
+        let charges = decision.charges.iter();
+        charges
+            .map(|charge| {
+                let list = match charge.of.and_then(|index| decision.charges.get(index)) {
+                    Some(of) => self.simple_percentage(charge, &self.simple_list(of, used)),
+                    None => self.simple_list(charge, used),
+                };
+                super::discount::after_percent(self.plan.book, &list, &charge.discounts)
+            })
+            .sum()
+    }
+
+    fn simple_percentage(&self, charge: &Charge, of: &Exact) -> Exact {
+        let price = charge
+            .price
+            .and_then(|index| self.plan.book.prices.get(index));
+        let amount = price
+            .filter(|_| charge.exemption.is_none())
+            .and_then(|price| super::accumulate::unit_price(&price.kind));
+        amount.map_or_else(Exact::zero, |amount| {
+            self.times(charge, of.clone() * amount)
+        })
+    }
+
+    fn simple_list(&self, charge: &Charge, used: Used) -> Exact {
         let Some(price) = charge
             .price
             .and_then(|index| self.plan.book.prices.get(index))
@@ -462,15 +515,26 @@ impl<'p, 'a> Timeline<'p, 'a> {
             return Exact::zero();
         }
         let (quantity, list) = self.amounts(charge, used);
-        let list = match super::accumulate::unit_price(&price.kind) {
-            Some(amount) if price.accumulates() => quantity * amount,
+        match super::accumulate::unit_price(&price.kind) {
+            Some(amount) if price.accumulates() => self.times(charge, quantity * amount),
             _ => list,
-        };
-        super::discount::after_percent(self.plan.book, &list, &charge.discounts)
+        }
     }
 }
 
 impl Used {
+    /// Adds to the sum of an interval.
+    fn add_at(sums: &mut Vec<Option<Self>>, interval: usize, used: Self) {
+        if sums.len() <= interval {
+            sums.resize(interval + 1, None);
+        }
+        match sums.get_mut(interval) {
+            Some(Some(sum)) => sum.add(used),
+            Some(none) => *none = Some(used),
+            None => {}
+        }
+    }
+
     fn add(&mut self, other: Self) {
         self.start = self.start.min(other.start);
         self.end = self.end.max(other.end);

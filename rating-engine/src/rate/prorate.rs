@@ -120,11 +120,12 @@ fn count(
         };
         counted_before += millis;
         let share = Exact::ratio(i128::from(millis.min(most)), i128::from(whole.max(1)));
-        set(part, charge, price, share.unwrap_or_else(Exact::zero));
+        let share = share.unwrap_or_else(Exact::zero);
+        set(plan, part, (charge, price), share);
     }
 }
 
-fn set(part: &mut Part, charge: &Charge, price: &Price, share: Exact) {
+fn set(plan: &Plan<'_>, part: &mut Part, (charge, price): (&Charge, &Price), share: Exact) {
     let units = if price.ignores_size() {
         Some(Exact::from(1))
     } else {
@@ -132,7 +133,10 @@ fn set(part: &mut Part, charge: &Charge, price: &Price, share: Exact) {
     };
     part.quantity = share * units.unwrap_or_else(Exact::zero);
     part.list = match (&charge.exemption, price.amount_per_unit()) {
-        (None, Some(amount)) => part.quantity.clone() * Exact::from_decimal(amount),
+        (None, Some(amount)) => {
+            let product = part.quantity.clone() * Exact::from_decimal(amount);
+            product * plan.factor(&charge.factors)
+        }
         _ => Exact::zero(),
     };
     part.net = part.list.clone();
@@ -142,6 +146,6 @@ fn set(part: &mut Part, charge: &Charge, price: &Price, share: Exact) {
 fn civil(plan: &Plan<'_>, millis: i64, proration: Proration) -> NaiveDateTime {
     match proration {
         Proration::StartedHour => instant(millis).naive_utc(),
-        _ => instant(millis).with_timezone(&plan.book.zone).naive_local(),
+        _ => plan.book.zones.civil(instant(millis)),
     }
 }

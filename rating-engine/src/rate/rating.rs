@@ -9,14 +9,15 @@ use cloudstack_usage::{
 
 use super::coverage::{self, PlacedByResource, hours};
 use super::parts::{Fate, Part, Problem, Timeline, What, instant};
-use super::{advice, digest, lines, records_only, sizes, stages, uncertainty};
+use super::uncertainty::{self, Uncertain};
+use super::{advice, digest, doubts, lines, records_only, sizes, stages};
 use crate::book::model::{Inheritance, PriceBook, Target};
 use crate::error::RatingError;
 use crate::exact::Exact;
 use crate::finding::{Finding, FindingKind, Policy};
 use crate::meter::Meter;
 use crate::money::Money;
-use crate::plan::{Plan, Subject};
+use crate::plan::{Hold, Plan, Subject};
 use crate::statement::{Bill, BookVersion, Counts, Placement};
 use crate::usage::{
     Attachments, Clean, Doubt, Grid, Placed, Stream, Streams, clean, place, spread,
@@ -60,6 +61,14 @@ struct Prepared {
     outside: Vec<Placed>,
     /// Windows, by their place, that are held as a whole for it.
     held: BTreeSet<usize>,
+}
+
+impl Prepared {
+    /// Parts joined windows, so that one of them can be treated in its own way.
+    fn part(&mut self) {
+        self.windows = self.windows.iter().flat_map(Clean::each).collect();
+        self.placed = self.placed.iter().flat_map(Placed::each).collect();
+    }
 }
 
 impl<'a> Rating<'a> {
@@ -123,32 +132,30 @@ impl<'a> Rating<'a> {
             .map(|stream| prepare(&plan, &grid, stream))
             .collect();
         let attachments = attachments(&plan, &streams, &prepared);
-        let timelines: Vec<Timeline<'_, '_>> = streams
-            .iter()
-            .map(|stream| {
-                Timeline::new(
-                    &plan,
-                    Subject::new(stream, plan.inventory, &attachments),
-                    plan.period,
-                )
-            })
-            .collect();
+        let timelines = timelines(&plan, &streams, &attachments, &[]);
+        let placed: Vec<&[Placed]> = prepared.iter().map(|one| one.placed.as_slice()).collect();
+        let Uncertain {
+            findings: uncertain,
+            holds,
+        } = uncertainty::uncertain(&plan, &timelines, &placed);
+        let timelines = if holds.is_empty() {
+            timelines
+        } else {
+            self::timelines(&plan, &streams, &attachments, &holds)
+        };
 
         let mut counts = Counts::default();
         let mut parts: Vec<Part> = Vec::new();
         for (index, (timeline, prepared)) in timelines.iter().zip(&prepared).enumerate() {
-            let (new, fates) = timeline.parts(index, &prepared.placed);
-            parts.extend(new);
-            count(&plan, prepared, &fates, &mut counts);
+            parts.extend(timeline.parts(index, &prepared.placed));
+            count(&plan, timeline, prepared, &mut counts);
         }
         let true_ups = stages::apply(&plan, &timelines, &mut parts);
         let statements = lines::statements(&plan, &timelines, &parts, &true_ups);
 
         let mut findings = rejected(&rejections);
-        let view: Vec<(Timeline<'_, '_>, &[Placed])> = timelines
-            .into_iter()
-            .zip(prepared.iter().map(|prepared| prepared.placed.as_slice()))
-            .collect();
+        let view: Vec<(Timeline<'_, '_>, &[Placed])> = timelines.into_iter().zip(placed).collect();
+        findings.extend(uncertain);
         findings.extend(findings_of(
             &plan,
             inventory,
@@ -170,7 +177,7 @@ impl<'a> Rating<'a> {
             .sum();
         Bill {
             period: plan.period,
-            zone: plan.book.zone_name().to_owned(),
+            zone: plan.book.zones.at(plan.period.start()).name().to_owned(),
             currency,
             book: BookVersion {
                 name: plan.book.name.clone(),
@@ -198,6 +205,21 @@ fn finding_order(finding: &Finding) -> impl Ord {
         finding.kind.slug(),
         finding.message.clone(),
     )
+}
+
+/// The decisions for each stream, with what is held back for doubts.
+fn timelines<'p, 'a>(
+    plan: &'p Plan<'a>,
+    streams: &'p [Stream],
+    attachments: &'p Attachments,
+    holds: &'p [Hold],
+) -> Vec<Timeline<'p, 'a>> {
+    let subjects = streams
+        .iter()
+        .map(|stream| Subject::new(stream, plan.inventory, attachments).holding(holds));
+    subjects
+        .map(|subject| Timeline::new(plan, subject, plan.period))
+        .collect()
 }
 
 fn prepare(plan: &Plan<'_>, grid: &Grid, stream: &Stream) -> Prepared {
@@ -280,24 +302,27 @@ fn attachments(plan: &Plan<'_>, streams: &[Stream], prepared: &[Prepared]) -> At
     Attachments::new(plan.inventory, rows.collect())
 }
 
-fn touches(plan: &Plan<'_>, start: i64, end: i64) -> bool {
-    start < plan.period.end().timestamp_millis() && plan.period.start().timestamp_millis() < end
+pub(super) fn touches(plan: &Plan<'_>, start: i64, end: i64) -> bool {
+    let (period_start, period_end) = plan.bounds();
+    start < period_end && period_start < end
 }
 
 /// Accounts for every record of a stream.
-fn count(plan: &Plan<'_>, prepared: &Prepared, fates: &[Fate], counts: &mut Counts) {
-    for (index, (window, fate)) in prepared.windows.iter().zip(fates).enumerate() {
-        if !touches(plan, window.start, window.end) {
-            counts.neighbours += window.records;
-            continue;
-        }
-        counts.records += window.records;
-        match fate {
-            _ if prepared.held.contains(&index) => counts.held += window.records,
-            Fate { held: true, .. } => counts.held += window.records,
-            Fate { charged: true, .. } => counts.charged += window.records,
-            Fate { exempt: true, .. } => counts.exempt += window.records,
-            Fate { .. } => counts.reference += window.records,
+fn count(plan: &Plan<'_>, timeline: &Timeline<'_, '_>, prepared: &Prepared, counts: &mut Counts) {
+    for (index, (windows, placed)) in prepared.windows.iter().zip(&prepared.placed).enumerate() {
+        for (window, placed) in windows.each().zip(placed.each()) {
+            if !touches(plan, window.start, window.end) {
+                counts.neighbours += window.records;
+                continue;
+            }
+            counts.records += window.records;
+            match timeline.fate(&placed) {
+                _ if prepared.held.contains(&index) => counts.held += window.records,
+                Fate { held: true, .. } => counts.held += window.records,
+                Fate { charged: true, .. } => counts.charged += window.records,
+                Fate { exempt: true, .. } => counts.exempt += window.records,
+                Fate { .. } => counts.reference += window.records,
+            }
         }
     }
     for doubt in &prepared.doubts {
@@ -387,12 +412,7 @@ fn findings_of(
     }
     let mut findings = coverage::not_metered(plan, attachments, grid, &by_resource, &owners);
     for ((timeline, _), prepared) in view.iter().zip(prepared) {
-        findings.extend(
-            prepared
-                .doubts
-                .iter()
-                .filter_map(|doubt| doubt_finding(plan, timeline, doubt)),
-        );
+        findings.extend(doubts::findings(plan, timeline, &prepared.doubts));
         findings.extend(unknown_type(plan, timeline, prepared));
         findings.extend(no_effect(plan, timeline));
         findings.extend(outside_lifetime(plan, timeline, &prepared.outside));
@@ -403,8 +423,6 @@ fn findings_of(
         .collect();
     findings.extend(sizes::several_sizes(plan, view, &windows));
     findings.extend(problem_findings(plan, view));
-    findings.extend(uncertainty::tag_findings(plan, view));
-    findings.extend(uncertainty::size_findings(plan, view));
     findings.extend(uncertainty::unknown_tag_findings(plan, view));
     findings.extend(advice::cheaper_packages(plan, view));
     findings.extend(scope_findings(plan));
@@ -412,7 +430,11 @@ fn findings_of(
     findings
 }
 
-fn base_finding(kind: FindingKind, policy: Policy, timeline: &Timeline<'_, '_>) -> Finding {
+pub(super) fn base_finding(
+    kind: FindingKind,
+    policy: Policy,
+    timeline: &Timeline<'_, '_>,
+) -> Finding {
     let stream = timeline.subject.stream;
     Finding {
         kind,
@@ -435,87 +457,13 @@ fn base_finding(kind: FindingKind, policy: Policy, timeline: &Timeline<'_, '_>) 
     }
 }
 
-fn describe(timeline: &Timeline<'_, '_>) -> String {
+pub(super) fn describe(timeline: &Timeline<'_, '_>) -> String {
     let stream = timeline.subject.stream;
     let name = timeline
         .subject
         .name_at(instant(0))
         .map_or_else(|| stream.key.identity.to_string(), str::to_owned);
     format!("{} of {name}", stream.key.usage_type)
-}
-
-fn doubt_finding(plan: &Plan<'_>, timeline: &Timeline<'_, '_>, doubt: &Doubt) -> Option<Finding> {
-    let policies = plan.book.findings;
-    let done = |policy| match policy {
-        Policy::BillAndFlag => "billed all the same",
-        Policy::BillOnce => "billed once",
-        Policy::Clip => "that is held",
-        Policy::Hold => "the whole record is held",
-    };
-    let (kind, policy, start, end, amount, records, words) = match *doubt {
-        Doubt::Duplicate {
-            start,
-            end,
-            amount,
-            copies,
-        } => {
-            let policy = policies.duplicate;
-            let words = format!("{copies} more identical record(s); {}", done(policy));
-            let amount = amount * i128::from(copies);
-            let kind = FindingKind::Duplicate;
-            (kind, policy, start, end, amount, copies, words)
-        }
-        Doubt::Overlap {
-            start,
-            end,
-            amount,
-            records,
-        } => {
-            let policy = policies.overlap;
-            let words = format!("repeats what another window has; {}", done(policy));
-            let kind = FindingKind::Overlap;
-            (kind, policy, start, end, amount, records, words)
-        }
-        Doubt::OverWindow {
-            start,
-            end,
-            amount,
-            records,
-        } => {
-            let policy = policies.over_window;
-            let words = match policy {
-                Policy::Hold => format!("{} in a shorter window; {}", hours(amount), done(policy)),
-                _ => format!(
-                    "{} more than its window has; {}",
-                    hours(amount),
-                    done(policy)
-                ),
-            };
-            let kind = FindingKind::OverWindow;
-            (kind, policy, start, end, amount, records, words)
-        }
-    };
-    if !touches(plan, start, end) {
-        return None;
-    }
-    let period = Period::new(instant(start), instant(end)).ok()?;
-    let held = Placed {
-        start,
-        end,
-        amount,
-        placement: Placement::Spread,
-        records,
-    };
-    let time = timeline.subject.stream.key.usage_type.unit() == Some(cloudstack_usage::Unit::Time);
-    let is_attach_row = timeline.subject.stream.key.is_attach_row();
-    Some(Finding {
-        period: Some(period),
-        millis: if time { amount } else { 0 },
-        records,
-        value: (!is_attach_row).then(|| timeline.value(&[held], None)),
-        message: format!("{}, window {period}: {words}", describe(timeline)),
-        ..base_finding(kind, policy, timeline)
-    })
 }
 
 fn unknown_type(
@@ -526,11 +474,11 @@ fn unknown_type(
     let UsageType::Unknown(id) = timeline.subject.stream.key.usage_type else {
         return None;
     };
-    let windows = prepared
-        .windows
-        .iter()
-        .filter(|window| touches(plan, window.start, window.end));
-    let records: u64 = windows.map(|window| window.records).sum();
+    let (start, end) = plan.bounds();
+    let windows = prepared.windows.iter();
+    let records: u64 = windows
+        .map(|window| window.records_within(start, end))
+        .sum();
     (records > 0).then(|| Finding {
         records,
         message: format!(
@@ -576,7 +524,12 @@ fn take_outside(plan: &Plan<'_>, stream: &Stream, prepared: &mut Prepared) {
         return;
     }
     let born = lifetime.start.timestamp_millis();
-    let period_start = plan.period.start().timestamp_millis();
+    let (period_start, _) = plan.bounds();
+    let is_outside = |span: &Placed| span.start < born && period_start < born;
+    if !prepared.placed.iter().any(is_outside) {
+        return;
+    }
+    prepared.part();
     for (index, span) in prepared.placed.iter_mut().enumerate() {
         let before = span
             .clip(period_start, born)
@@ -759,12 +712,10 @@ fn domain_findings(
     let mut unknown: BTreeMap<DomainId, u64> = BTreeMap::new();
     for (timeline, placed) in view {
         let domain = &timeline.subject.stream.key.domain;
-        let in_period = placed
-            .iter()
-            .filter(|span| touches(plan, span.start, span.end));
         if !inventory.domains.contains_key(domain) {
-            *unknown.entry(domain.clone()).or_default() +=
-                in_period.map(|span| span.records).sum::<u64>();
+            let (start, end) = plan.bounds();
+            let in_period = placed.iter().map(|span| span.records_within(start, end));
+            *unknown.entry(domain.clone()).or_default() += in_period.sum::<u64>();
         }
     }
     unknown

@@ -123,9 +123,9 @@ fn take_deposits(
     statement: &mut Statement,
     mut payable: BigInt,
 ) -> BigInt {
-    let ancestry = plan.inventory.ancestry(&statement.account);
+    let ancestry = plan.ancestry(&statement.account);
     let position = Position {
-        ancestry: &ancestry,
+        ancestry,
         project: None,
         vm: None,
         volume: None,
@@ -283,9 +283,9 @@ impl Open {
 }
 
 fn holds(plan: &Plan<'_>, scope: &CompiledScope, line: &LineItem) -> bool {
-    let ancestry = plan.inventory.ancestry(&line.domain);
+    let ancestry = plan.ancestry(&line.domain);
     let position = Position {
-        ancestry: &ancestry,
+        ancestry,
         project: match &line.holder {
             Holder::Project(id) => Some(id),
             _ => None,
@@ -357,6 +357,8 @@ fn line(
         resource,
         resource_kind: kind,
         resource_name: name,
+        zone: None,
+        zone_name: None,
         cost_centre: None,
         item: Item::Credit(credit.id.clone()),
         label: credit.label.clone().unwrap_or_else(|| credit.id.clone()),
@@ -364,6 +366,7 @@ fn line(
         price_text: format!("prepaid: {} there, {} left", used.available, used.left),
         exemption: None,
         tax: None,
+        factors: Vec::new(),
         discounts: Vec::new(),
         used_millis: 0,
         quantity: Exact::from(1),

@@ -17,36 +17,45 @@ use crate::statement::Placement;
 use crate::usage::{Clean, Placed};
 
 /// The windows of one resource: which timeline, and the clean window.
-type Windows<'w> = BTreeMap<(i64, i64), Vec<(usize, &'w Clean)>>;
+type Windows = BTreeMap<(i64, i64), Vec<(usize, Clean)>>;
 
 /// Findings for resources whose records of several sizes add up to more than their windows.
+/// Timelines come in the order of their streams, so those of a resource lie side by side.
 pub(crate) fn several_sizes(
     plan: &Plan<'_>,
     view: &[(Timeline<'_, '_>, &[Placed])],
     windows: &[&[Clean]],
 ) -> Vec<Finding> {
-    let mut resources: BTreeMap<(UsageType, ResourceId), Windows<'_>> = BTreeMap::new();
-    for (index, ((timeline, _), windows)) in view.iter().zip(windows).enumerate() {
-        let key = &timeline.subject.stream.key;
-        if key.is_attach_row() || !is_one_thing(key.usage_type) {
-            continue;
-        }
-        let of_resource = resources
-            .entry((key.usage_type, key.identity.clone()))
-            .or_default();
-        for window in *windows {
-            of_resource
+    let key = |index: usize| Some(&view.get(index)?.0.subject.stream.key);
+    let measured: Vec<usize> = (0..view.len())
+        .filter(|&index| {
+            key(index).is_some_and(|key| !key.is_attach_row() && is_one_thing(key.usage_type))
+        })
+        .collect();
+    let resource = |index: usize| key(index).map(|key| (key.usage_type, &key.identity));
+    measured
+        .chunk_by(|left, right| resource(*left) == resource(*right))
+        .filter(|members| members.len() > 1)
+        .filter_map(|members| {
+            let (usage_type, resource) = resource(*members.first()?)?;
+            let windows = by_window(members, windows);
+            finding(plan, view, usage_type, resource.clone(), &windows)
+        })
+        .collect()
+}
+
+fn by_window(members: &[usize], windows: &[&[Clean]]) -> Windows {
+    let mut by_window = Windows::new();
+    for &index in members {
+        let of_member = windows.get(index).into_iter().copied().flatten();
+        for window in of_member.flat_map(Clean::each) {
+            by_window
                 .entry((window.start, window.end))
                 .or_default()
                 .push((index, window));
         }
     }
-    resources
-        .into_iter()
-        .filter_map(|((usage_type, resource), windows)| {
-            finding(plan, view, usage_type, resource, &windows)
-        })
-        .collect()
+    by_window
 }
 
 /// What can be there only once at a time.
@@ -62,7 +71,7 @@ fn finding(
     view: &[(Timeline<'_, '_>, &[Placed])],
     usage_type: UsageType,
     resource: ResourceId,
-    windows: &Windows<'_>,
+    windows: &Windows,
 ) -> Option<Finding> {
     let (mut excess, mut value, mut records) = (0, Exact::zero(), 0);
     let mut time: Option<Period> = None;
@@ -85,6 +94,7 @@ fn finding(
             amount: used - length,
             placement: Placement::Spread,
             records: 0,
+            windows: 1,
         };
         let Some((timeline, _)) = view.get(*last) else {
             continue;

@@ -3,7 +3,8 @@
 //! 1. coverage: what a package or a VM's price includes costs nothing ([`crate::plan`])
 //! 2. exemption: what a tag switches off costs nothing ([`crate::plan`])
 //! 3. allowance: free units of the month come first ([`accumulate`])
-//! 4. price: time counted by the price's proration, then per unit, tiers, blocks, flat
+//! 4. price: time counted by the price's proration, then per unit, tiers, blocks, flat; times
+//!    the factors on it
 //! 5. percent discounts
 //! 6. fixed discounts
 //! 7. maximum charge, then minimum charge with its true-up line ([`limits`])

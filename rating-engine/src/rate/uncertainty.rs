@@ -9,7 +9,7 @@ use super::coverage::hours;
 use super::parts::Timeline;
 use crate::exact::Exact;
 use crate::finding::{Finding, FindingKind, Policy};
-use crate::plan::{Override, Plan, unknown_values};
+use crate::plan::{Held, Hold, Override, Plan, unknown_values};
 use crate::usage::Placed;
 
 /// A doubt about a tag: from when to when the other state may have been true.
@@ -25,26 +25,50 @@ struct Doubt {
     what: String,
 }
 
+/// What hangs on a doubt.
 struct Stake {
     account: DomainId,
+    /// What the states cost more or less than each other, added over the streams.
     value: Exact,
     matters: bool,
+    /// The streams that it concerns, each with its use in doubt, where the book holds back.
+    streams: Vec<(usize, Vec<Placed>)>,
 }
 
-/// Findings for tags without history and changes between two syncs, each with what it
-/// decides in money. Tags that decide nothing are not reported.
-pub(crate) fn tag_findings(
+/// What is not known for certain, and what the book holds back for it.
+#[derive(Default)]
+pub(crate) struct Uncertain {
+    pub(crate) findings: Vec<Finding>,
+    pub(crate) holds: Vec<Hold>,
+}
+
+/// Tags without history and changes between two syncs, each with what it decides in money.
+/// `timelines` are those of what the inventory says, each with its placed use.
+pub(crate) fn uncertain(
     plan: &Plan<'_>,
-    timelines: &[(Timeline<'_, '_>, &[Placed])],
-) -> Vec<Finding> {
+    timelines: &[Timeline<'_, '_>],
+    placed: &[&[Placed]],
+) -> Uncertain {
+    let mut uncertain = Uncertain::default();
+    for (timeline, placed) in timelines.iter().zip(placed) {
+        uncertain.sizes(plan, timeline, placed);
+    }
+    for (doubt, stake) in stakes(plan, timelines, placed) {
+        uncertain.tag(plan, timelines, doubt, stake);
+    }
+    uncertain
+}
+
+/// Tags that decide nothing have no stake.
+fn stakes(
+    plan: &Plan<'_>,
+    timelines: &[Timeline<'_, '_>],
+    placed: &[&[Placed]],
+) -> BTreeMap<Doubt, Stake> {
     let mut stakes: BTreeMap<Doubt, Stake> = BTreeMap::new();
-    for (timeline, placed) in timelines {
+    for (index, (timeline, placed)) in timelines.iter().zip(placed).enumerate() {
         for doubt in doubts(plan, timeline) {
-            let over = Override {
-                resource: doubt.resource.clone(),
-                key: doubt.key.clone(),
-                value: doubt.other.clone(),
-            };
+            let over = doubt.instead();
             let clip = |span: &Placed| {
                 span.clip(
                     doubt.from.timestamp_millis(),
@@ -65,27 +89,151 @@ pub(crate) fn tag_findings(
             } else {
                 distance(&is, &other)
             };
-            let Some(account) = timeline
-                .intervals
-                .first()
-                .map(|first| first.decision.account.clone())
-            else {
+            let Some(account) = account(timeline) else {
                 continue;
             };
+            let holds_back = wanted(plan, doubt.kind) == Policy::Hold;
             let stake = stakes.entry(doubt).or_insert_with(|| Stake {
                 account,
                 value: Exact::zero(),
                 matters: false,
+                streams: Vec::new(),
             });
             stake.matters |= moved || is != other;
             stake.value += value;
+            if holds_back {
+                stake.streams.push((index, placed));
+            }
         }
     }
+    stakes.retain(|_, stake| stake.matters);
     stakes
-        .into_iter()
-        .filter(|(_, stake)| stake.matters)
-        .map(|(doubt, stake)| finding(plan, doubt, stake))
-        .collect()
+}
+
+fn account(timeline: &Timeline<'_, '_>) -> Option<DomainId> {
+    let first = timeline.intervals.first();
+    first.map(|first| first.decision.account.clone())
+}
+
+impl Doubt {
+    /// The other state.
+    fn instead(&self) -> Override {
+        Override {
+            resource: self.resource.clone(),
+            key: self.key.clone(),
+            value: self.other.clone(),
+        }
+    }
+}
+
+impl Uncertain {
+    fn tag(&mut self, plan: &Plan<'_>, timelines: &[Timeline<'_, '_>], doubt: Doubt, stake: Stake) {
+        if wanted(plan, doubt.kind) != Policy::Hold {
+            self.findings.push(finding(plan, doubt, stake, None));
+            return;
+        }
+        let hold = Hold {
+            from: doubt.from,
+            until: doubt.until,
+            what: Held::Tag(doubt.instead()),
+        };
+        // nothing can be held where both states cost the same: of another cost centre's
+        // amount nobody doubts that it is owed
+        let dearer = self.dearer(timelines, &stake, &hold);
+        let unbilled = (!dearer.is_zero()).then(|| distance(&dearer, &Exact::zero()));
+        self.findings.push(finding(plan, doubt, stake, unbilled));
+        if dearer > Exact::zero() {
+            self.holds.push(hold);
+        }
+    }
+
+    /// What the state that counts costs more than the other one, with all streams and with
+    /// what is held already: two packages that include the same may not both be left out.
+    fn dearer(&self, timelines: &[Timeline<'_, '_>], stake: &Stake, hold: &Hold) -> Exact {
+        let streams = stake.streams.iter();
+        let differences = streams.filter_map(|(stream, placed)| {
+            let timeline = timelines.get(*stream)?;
+            let is = timeline.value_holding(placed, &self.holds);
+            let other = timeline.value_holding(placed, self.holds.iter().chain([hold]));
+            Some(is - other)
+        });
+        differences.sum()
+    }
+
+    /// Sizes that come from the inventory and changed between two syncs.
+    fn sizes(&mut self, plan: &Plan<'_>, timeline: &Timeline<'_, '_>, placed: &[Placed]) {
+        for (size, from, until) in timeline.subject.uncertain_sizes() {
+            let clip = |span: &Placed| span.clip(from.timestamp_millis(), until.timestamp_millis());
+            let placed: Vec<Placed> = placed.iter().filter_map(clip).collect();
+            let Ok(time) = Period::new(from, until) else {
+                continue;
+            };
+            let Some(period) = time.intersect(&plan.period).filter(|_| !placed.is_empty()) else {
+                continue;
+            };
+            let resource = timeline.subject.stream.key.identity.clone();
+            let hold = Hold {
+                from,
+                until,
+                what: Held::Size {
+                    vm: resource.clone(),
+                    size,
+                },
+            };
+            let is = timeline.value(&placed, None);
+            let other = timeline.value_holding(&placed, [&hold]);
+            if is == other {
+                continue;
+            }
+            let holds_back = plan.book.findings.uncertain_moment == Policy::Hold;
+            let value = distance(&is, &other);
+            if holds_back && is > other {
+                self.holds.push(hold);
+            }
+            let name = resource_name(plan, &resource);
+            self.findings.push(Finding {
+                kind: FindingKind::UncertainMoment,
+                policy: policy(holds_back),
+                account: account(timeline),
+                owner: None,
+                resource: Some(resource),
+                resource_name: Some(name.clone()),
+                period: Some(period),
+                millis: i128::from(period.millis()),
+                records: 0,
+                value: Some(value),
+                message: format!(
+                    "{name}: {} changed between two syncs, and its records carry none{}",
+                    size.words(),
+                    held_words(holds_back)
+                ),
+            });
+        }
+    }
+}
+
+/// What the book does about a doubt.
+fn wanted(plan: &Plan<'_>, kind: FindingKind) -> Policy {
+    match kind {
+        FindingKind::NoHistory => plan.book.findings.no_history,
+        _ => plan.book.findings.uncertain_moment,
+    }
+}
+
+fn policy(held: bool) -> Policy {
+    if held {
+        Policy::Hold
+    } else {
+        Policy::BillAndFlag
+    }
+}
+
+fn held_words(held: bool) -> &'static str {
+    if held {
+        "; the cheaper state counts, the rest is held"
+    } else {
+        ""
+    }
 }
 
 fn distance(left: &Exact, right: &Exact) -> Exact {
@@ -183,7 +331,8 @@ fn doubts_of(
     doubts
 }
 
-fn finding(plan: &Plan<'_>, doubt: Doubt, stake: Stake) -> Finding {
+/// `unbilled`: the money that is held, where the cheaper state counts.
+fn finding(plan: &Plan<'_>, doubt: Doubt, stake: Stake, unbilled: Option<Exact>) -> Finding {
     let period = Period::new(doubt.from, doubt.until)
         .ok()
         .and_then(|time| time.intersect(&plan.period));
@@ -191,20 +340,21 @@ fn finding(plan: &Plan<'_>, doubt: Doubt, stake: Stake) -> Finding {
     let name = resource_name(plan, &doubt.resource);
     Finding {
         kind: doubt.kind,
-        policy: Policy::BillAndFlag,
+        policy: policy(unbilled.is_some()),
         account: Some(stake.account),
         owner: None,
         resource_name: Some(name.clone()),
         message: format!(
-            "{name}: {} ({} uncertain); set a label to fix it",
+            "{name}: {} ({} uncertain){}; set a label to fix it",
             doubt.what,
-            hours(millis)
+            hours(millis),
+            held_words(unbilled.is_some())
         ),
         resource: Some(doubt.resource),
         period,
         millis,
         records: 0,
-        value: Some(stake.value),
+        value: Some(unbilled.unwrap_or(stake.value)),
     }
 }
 
@@ -235,54 +385,6 @@ fn resource_name(plan: &Plan<'_>, resource: &ResourceId) -> String {
     };
     let name = vm.or_else(volume).or_else(project).or_else(other);
     name.cloned().unwrap_or_else(|| resource.to_string())
-}
-
-/// Findings for sizes that come from the inventory and changed between two syncs.
-pub(crate) fn size_findings(
-    plan: &Plan<'_>,
-    timelines: &[(Timeline<'_, '_>, &[Placed])],
-) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    for (timeline, placed) in timelines {
-        for (what, from, until) in timeline.subject.uncertain_sizes() {
-            let clip = |span: &Placed| span.clip(from.timestamp_millis(), until.timestamp_millis());
-            let placed: Vec<Placed> = placed.iter().filter_map(clip).collect();
-            let Ok(time) = Period::new(from, until) else {
-                continue;
-            };
-            let Some(period) = time.intersect(&plan.period).filter(|_| !placed.is_empty()) else {
-                continue;
-            };
-            let value = distance(
-                &timeline.value(&placed, None),
-                &timeline.value_as_of(&placed, until),
-            );
-            if value.is_zero() {
-                continue;
-            }
-            let resource = timeline.subject.stream.key.identity.clone();
-            let name = resource_name(plan, &resource);
-            findings.push(Finding {
-                kind: FindingKind::UncertainMoment,
-                policy: Policy::BillAndFlag,
-                account: timeline
-                    .intervals
-                    .first()
-                    .map(|first| first.decision.account.clone()),
-                owner: None,
-                resource: Some(resource),
-                resource_name: Some(name.clone()),
-                period: Some(period),
-                millis: i128::from(period.millis()),
-                records: 0,
-                value: Some(value),
-                message: format!(
-                    "{name}: {what} changed between two syncs, and its records carry none"
-                ),
-            });
-        }
-    }
-    findings
 }
 
 /// Findings for tag values that look like the book's but are none of them.

@@ -2,12 +2,19 @@
 
 mod attachment;
 mod grid;
+mod joined;
 mod placement;
+mod run;
+mod shown;
 mod stream;
+mod streams;
 mod window;
 
 pub(crate) use attachment::Attachments;
 pub(crate) use grid::Grid;
 pub(crate) use placement::{Placed, place, spread};
-pub(crate) use stream::{Run, Shown, Stream, StreamKey, Streams};
+pub(crate) use run::Run;
+pub(crate) use shown::Shown;
+pub(crate) use stream::{Stream, StreamKey};
+pub(crate) use streams::Streams;
 pub(crate) use window::{Clean, Doubt, clean};

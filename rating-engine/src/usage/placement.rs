@@ -3,6 +3,7 @@
 use cloudstack_usage::Period;
 
 use super::grid::Grid;
+use super::joined::Joined;
 use super::window::Clean;
 use crate::statement::Placement;
 
@@ -14,9 +15,30 @@ pub(crate) struct Placed {
     pub(crate) amount: i128,
     pub(crate) placement: Placement,
     pub(crate) records: u64,
+    /// How many whole windows of one length it joins.
+    pub(crate) windows: u32,
 }
 
 impl Placed {
+    /// The joined windows one by one, in order of time.
+    pub(crate) fn each(&self) -> impl Iterator<Item = Self> + use<> {
+        let windows = Joined::of(self.start, self.end, self.windows, self.records);
+        let whole = *self;
+        windows.each().map(move |(start, end, records)| Self {
+            start,
+            end,
+            amount: whole.within(start, end),
+            placement: whole.placement,
+            records,
+            windows: 1,
+        })
+    }
+
+    /// The records of the windows that share time with `start` to `end`.
+    pub(crate) fn records_within(&self, start: i64, end: i64) -> u64 {
+        Joined::of(self.start, self.end, self.windows, self.records).records_within(start, end)
+    }
+
     /// The amount before `instant`: `floor(amount x elapsed / span)`, so that the parts of
     /// any cut add up to the whole, and a further cut changes no other part.
     pub(crate) fn before(&self, instant: i64) -> i128 {
@@ -32,6 +54,8 @@ impl Placed {
             start: from,
             end: until,
             amount: self.within(from, until),
+            records: self.records_within(from, until),
+            windows: 1,
             ..*self
         })
     }
@@ -87,6 +111,7 @@ fn placed(window: &Clean, start: i64, end: i64, placement: Placement) -> Placed 
         amount: window.amount,
         placement,
         records: window.records,
+        windows: window.windows,
     }
 }
 
@@ -203,7 +228,7 @@ mod tests {
         fn parts_of_any_cut_add_up_and_a_neutral_cut_changes_no_other_part(
             span in 1_i64..100_000_000, amount in 0_i128..1_000_000_000_000, cuts in prop::collection::vec(0_i64..100_000_000, 0..8)
         ) {
-            let placed = Placed { start: 0, end: span, amount, placement: Placement::Spread, records: 1 };
+            let placed = Placed { start: 0, end: span, amount, placement: Placement::Spread, records: 1, windows: 1 };
             let mut bounds: Vec<i64> = cuts.into_iter().filter(|cut| *cut < span).chain([0, span]).collect();
             bounds.sort_unstable();
             let sum: i128 = bounds.windows(2).map(|pair| placed.within(pair[0], pair[1])).sum();
@@ -228,6 +253,7 @@ mod tests {
                     end: (day + 1) * DAY,
                     amount,
                     records: 1,
+                    windows: 1,
                 })
             });
         let windows: Vec<Clean> = windows.collect();

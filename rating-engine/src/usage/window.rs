@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use cloudstack_usage::UsageType;
 
+use super::joined::Joined;
 use super::placement::share_of;
-use super::stream::{Entry, Stream};
+use super::run::{Entry, Run};
+use super::stream::Stream;
 use crate::book::terms::FindingPolicies;
 use crate::finding::Policy;
 
@@ -18,12 +20,48 @@ pub(crate) struct Clean {
     pub(crate) amount: i128,
     /// Records behind it.
     pub(crate) records: u64,
+    /// How many windows of one length it joins: whole ones, one after the other.
+    pub(crate) windows: u32,
 }
 
 impl Clean {
+    /// One window of a record.
+    fn one(entry: Entry, records: u64) -> Self {
+        Self {
+            start: entry.start,
+            end: entry.end,
+            amount: entry.amount,
+            records,
+            windows: 1,
+        }
+    }
+
     /// Whether the time used is the whole window.
     pub(crate) fn is_whole(&self) -> bool {
         self.amount == i128::from(self.end - self.start)
+    }
+
+    /// The joined windows one by one, in order of time.
+    pub(crate) fn each(&self) -> impl Iterator<Item = Self> + use<> {
+        let windows = Joined::of(self.start, self.end, self.windows, self.records);
+        let whole = *self;
+        windows.each().map(move |(start, end, records)| Self {
+            start,
+            end,
+            // joined windows are whole; a single one has all
+            amount: if whole.windows == 1 {
+                whole.amount
+            } else {
+                i128::from(end - start)
+            },
+            records,
+            windows: 1,
+        })
+    }
+
+    /// The records of the windows that share time with `start` to `end`.
+    pub(crate) fn records_within(&self, start: i64, end: i64) -> u64 {
+        Joined::of(self.start, self.end, self.windows, self.records).records_within(start, end)
     }
 }
 
@@ -67,6 +105,11 @@ pub(crate) fn clean(
     pieces: u64,
     policies: FindingPolicies,
 ) -> (Vec<Clean>, Vec<Doubt>) {
+    if let Some(windows) = in_line(stream) {
+        let mut doubts = Vec::new();
+        let windows = cut_to_window(stream, windows, pieces, policies, &mut doubts);
+        return (windows, doubts);
+    }
     let mut doubts = Vec::new();
     let windows = add_twins(stream, pieces, policies.duplicate, &mut doubts);
     let windows = cut_to_window(stream, windows, pieces, policies, &mut doubts);
@@ -74,6 +117,32 @@ pub(crate) fn clean(
         without_overlaps(windows, policies.overlap, &mut doubts),
         doubts,
     )
+}
+
+/// The windows of a stream in which no two share any time: as a rule nothing is wrong with
+/// them. Whole windows stay joined as their records are. None where some may overlap.
+fn in_line(stream: &Stream) -> Option<Vec<Clean>> {
+    let apart = |pair: &[Run]| matches!(pair, [left, right] if left.end() <= right.first.start);
+    if !stream.runs.windows(2).all(apart) {
+        return None;
+    }
+    let mut windows = Vec::with_capacity(stream.runs.len());
+    for run in &stream.runs {
+        let length = run.first.end - run.first.start;
+        let joins = !stream.holds_bytes && length > 0 && run.first.amount == i128::from(length);
+        if joins {
+            windows.push(Clean {
+                start: run.first.start,
+                end: run.end(),
+                amount: i128::from(length) * i128::from(run.windows),
+                records: u64::from(run.windows),
+                windows: run.windows,
+            });
+        } else {
+            windows.extend(run.entries().map(|entry| Clean::one(entry, 1)));
+        }
+    }
+    Some(windows)
 }
 
 /// Records of one window are twins where `rawusage` differs, copies where it does not.
@@ -87,12 +156,12 @@ fn add_twins(stream: &Stream, pieces: u64, policy: Policy, doubts: &mut Vec<Doub
     let entries = stream.entries();
     let mut windows: Vec<Clean> = Vec::with_capacity(entries.len());
     for group in entries.chunk_by(|left, right| left == right) {
-        let Some(Entry {
-            start, end, amount, ..
-        }) = group.first().copied()
-        else {
+        let Some(entry) = group.first().copied() else {
             continue;
         };
+        let Entry {
+            start, end, amount, ..
+        } = entry;
         let count = group.len() as u64;
         let billed = count.min(allowed);
         if count > billed {
@@ -116,10 +185,8 @@ fn add_twins(stream: &Stream, pieces: u64, policy: Policy, doubts: &mut Vec<Doub
                 last.records += billed;
             }
             _ => windows.push(Clean {
-                start,
-                end,
                 amount,
-                records: billed,
+                ..Clean::one(entry, billed)
             }),
         }
     }
@@ -237,6 +304,7 @@ fn without_overlaps(windows: Vec<Clean>, policy: Policy, doubts: &mut Vec<Doubt>
                 end: *end,
                 amount: until - given,
                 records,
+                windows: 1,
             });
             given = until;
         }

@@ -4,6 +4,8 @@
 //! Within a group the dearest flat value counts and rates multiply; groups add up; a rule of
 //! a project replaces the general rules of its group and field.
 
+#![allow(dead_code, reason = "each test binary uses its part")]
+
 use std::collections::BTreeMap;
 
 use rating_engine::Exact;

@@ -3,7 +3,9 @@
 #![allow(dead_code, reason = "each test binary uses its part")]
 
 pub(crate) mod cloud;
+pub(crate) mod replay;
 pub(crate) mod scene;
+pub(crate) mod schema;
 
 use chrono::{DateTime, Utc};
 use cloudstack_usage::{InventoryBuilder, Period, Snapshot, UsageLifetimes, parse_usage_record};

@@ -134,6 +134,7 @@ struct Plan {
     prices: Vec<Price>,
     special: Vec<Special>,
     discounts: Vec<Discount>,
+    factors: Vec<Factor>,
     settings: usize,
 }
 
@@ -151,6 +152,8 @@ type Tag = (usize, usize, (i64, i64));
 type Price = (u32, usize, Option<(i64, u32)>, u8);
 type Special = (usize, u32, usize, (i64, i64));
 type Discount = (bool, u32, usize, (i64, i64), u8);
+/// Percent, whom it is for, when, what and from which size on.
+type Factor = (u32, usize, (i64, i64), u8);
 
 fn plan() -> impl Strategy<Value = Plan> {
     let owner = 0..OWNERS.len();
@@ -198,6 +201,7 @@ fn plan() -> impl Strategy<Value = Plan> {
             0..4,
         ),
         0_usize..12,
+        prop::collection::vec((0_u32..300, 0_usize..14, stretch(), 0_u8..4), 0..3),
     );
     (time, things, rules).prop_map(|(time, things, rules)| Plan {
         zone: time.0,
@@ -214,6 +218,7 @@ fn plan() -> impl Strategy<Value = Plan> {
         prices: rules.0,
         special: rules.1,
         discounts: rules.2,
+        factors: rules.4,
         settings: rules.3,
     })
 }
@@ -434,6 +439,25 @@ impl Plan {
                 "[[discount]]\nid = \"discount{index}\"\n{amount}{meters}{}{}",
                 bounds_text(period, *stretch),
                 scope_text(*scope)
+            ));
+        }
+        for (index, (percent, scope, stretch, what)) in self.factors.iter().enumerate() {
+            let what = [
+                "",
+                "meters = [\"cpu\", \"disk\", \"traffic_sent\"]\n",
+                "at_least = { cpus = 3 }\n",
+                "at_least = { size = \"200 GiB\" }\n",
+            ][usize::from(*what)];
+            let scope = if *scope < 9 {
+                scope_text(*scope)
+            } else {
+                String::new()
+            };
+            rows.push(format!(
+                "[[factor]]\nid = \"factor{index}\"\nfactor = \"{}.{:02}\"\n{what}{}{scope}",
+                percent / 100,
+                percent % 100,
+                bounds_text(period, *stretch),
             ));
         }
         rows

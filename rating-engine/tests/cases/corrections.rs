@@ -59,3 +59,40 @@ pub(crate) fn a_price_that_begins_in_the_past(case: &Case) {
     // until somebody asks
     assert_eq!(correction(&bill, &fresh).total.amount, "7.00");
 }
+
+/// A window measured again and again: each reading is what the next fetch has in the place
+/// of the last one. Each is billed as a correction of what customers hold by then.
+fn billed(price: &str, readings: &[u64]) -> Vec<String> {
+    let reading = |amount: u64| august(price, &[("2026-08-03", amount)]);
+    let (first, later) = readings.split_first().unwrap();
+    let mut held = issued(&reading(*first));
+    let mut billed = vec![held.statements[0].total.amount()];
+    for amount in later {
+        let fresh = reading(*amount);
+        let Some(correction) = correct(&held, &fresh).unwrap() else {
+            billed.push("0".to_owned());
+            continue;
+        };
+        billed.push(correction.total.amount.clone());
+        held = held.with(&correction).unwrap();
+        // however it came there, the customer holds what a right bill would have printed
+        let right = issued(&fresh);
+        let totals = |one: &Issued| one.statements[0].total.clone();
+        assert_eq!(totals(&held), totals(&right));
+    }
+    billed
+}
+
+pub(crate) fn readings_that_fall(case: &Case) {
+    let price = "amount = \"1\"";
+    case.expect(&billed(price, &[7, 9, 10, 5]));
+    // the same twice, down to nothing and up again
+    let steps = billed(price, &[12, 12, 0, 3]);
+    assert_eq!(steps, ["12.00", "0", "-12.00", "3.00"]);
+    // started blocks of four come and go as a whole: 2, 3, 3, then 2 of them
+    let blocks = billed("block = \"4\"\namount = \"1.50\"", &[7, 9, 10, 5]);
+    assert_eq!(blocks, ["3.00", "1.50", "0", "-1.50"]);
+    // cents that a reading's rounding moved are paid back with the next: 0.035, 0.045, 0.05
+    let cents = billed("amount = \"0.005\"", &[7, 9, 10, 5]);
+    assert_eq!(cents, ["0.04", "0.01", "0.00", "-0.02"]);
+}

@@ -4,7 +4,7 @@
 Reads a JSON list of cases (`book`, `pages`, `snapshots`, `period`) from the file named on the
 command line and prints, for each case, its lines with exact net and printed amount. Knows
 cpu, ram, disk, ip and traffic with scopes and offerings, validity, exemptions by tags (moments
-as seen), percent discounts (nearest scope), hard-linked prices, cost centres, calendar months,
+as seen), factors (by group, with sizes), percent discounts (nearest scope), hard-linked prices, cost centres, calendar months,
 placement in windows, and rounding by largest remainder within domain, holder, cost centre and
 VM. Standard library only.
 """
@@ -204,6 +204,33 @@ class Case:
         nearest = max((near for near, _ in found), default=None)
         return [row for near, row in found if near == nearest]
 
+    def reaches(self, row, record):
+        """Whether the record's resource has at least the sizes that the row asks for."""
+        is_vm = record["usagetype"] in (1, 2)
+        sizes = {
+            "cpus": record.get("cpunumber") if is_vm else None,
+            "size": None if is_vm else record.get("size"),
+        }
+        asked = row.get("at_least", {})
+        least = {name: int(text.split()[0]) * 2**30 if name == "size" else text for name, text in asked.items()}
+        return all(sizes[name] is not None and sizes[name] >= value for name, value in least.items()), least
+
+    def factors(self, meter, price, record, position, at):
+        """Of each group the nearest scope, then who asks for a size, then for the largest."""
+        best = {}
+        for row in self.book["factor"]:
+            near = self.nearness(row, position)
+            fits, least = self.reaches(row, record)
+            net = price.get("scope") and not row.get("net_prices", bool(row.get("scope")))
+            named = meter in row.get("meters", [meter])
+            if near is None or net or not (fits and named and self.valid(row, at)):
+                continue
+            rank = (near, "cpus" in least, "size" in least, least.get("size", 0), least.get("cpus", 0))
+            group = row.get("group", row["id"])
+            if group not in best or rank > best[group][0]:
+                best[group] = (rank, row)
+        return [best[group][1] for group in sorted(best)]
+
     def month(self, at):
         local = datetime.fromtimestamp(at // 1000, timezone.utc).astimezone(self.zone)
         first = datetime(local.year, local.month, 1, tzinfo=self.zone)
@@ -213,7 +240,7 @@ class Case:
     def cuts(self, *tags):
         """Everything that might change anything; too many cuts do no harm."""
         cuts = {self.start, self.end}
-        for row in self.book["price"] + self.book["discount"]:
+        for row in self.book["price"] + self.book["discount"] + self.book["factor"]:
             cuts |= {millis(row[name]) for name in ("from", "until") if name in row}
         for spans in tags:
             cuts |= {time for span in spans for time in span[2:]}
@@ -273,13 +300,16 @@ class Case:
                 exemption = f"Billing:{name}"
         if price is None and exemption is None:
             return
-        chain, net = [], Fraction(0)
+        chain, factors, net = [], [], Fraction(0)
         if exemption is None:
             chain = self.discounts(meter, price, position, at)
             level = {"cpu": record.get("cpunumber"), "ram": record.get("memory"), "disk": record.get("size")}.get(meter, 1)
             first, after = self.month(at)
             length = {"hour": HOUR, "day": 24 * HOUR, "month": after - first, None: 1}[price.get("per")]
             net = Fraction(amount * level, UNIT[meter] * length) * Fraction(price["amount"])
+            factors = self.factors(meter, price, record, position, at)
+            for row in factors:
+                net *= Fraction(row["factor"])
             for row in chain:
                 net *= 1 - Fraction(row["percent"]) / 100
         centre = next((value for spans in tags for key, value, *_ in spans if key == "CostCenter"), "")
@@ -290,6 +320,8 @@ class Case:
             account, path[0], holder, position["vm"] or "", record["usageid"], centre, f"meter {meter}",
             price["id"] if price else "", exemption or "", ",".join(escaped(row["id"], ",") for row in chain),
         ]
+        if factors:  # with them the tax is named, though there is none
+            fields += ["", ",".join(escaped(row["id"], ",") for row in factors)]
         key = "|".join(escaped(field, "|") for field in fields)
         lines = self.lines.setdefault(account, {})
         lines[key] = (fields, lines[key][1] + net if key in lines else net)

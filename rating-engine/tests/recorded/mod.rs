@@ -5,6 +5,7 @@ mod dirty;
 mod events;
 mod findings;
 mod recording;
+mod reshaped;
 mod timeline;
 mod used_time;
 

@@ -3,6 +3,7 @@
 pub(crate) mod demo;
 pub(crate) mod diff;
 pub(crate) mod discount;
+pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod findings;
 pub(crate) mod forecast;

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use report_export::{Csv, GroupBy, Report, View, lines, summary};
+use rating_engine::Bill;
+use report_export::{Csv, Focus, GroupBy, Report, View, focus, lines, summary};
 
 use crate::bill::{BillArgs, FilterArgs};
 use crate::exit::Exit;
@@ -27,6 +28,17 @@ pub(crate) struct ReportArgs {
     /// The dialect of CSV.
     #[arg(long, value_enum, default_value = "rfc4180")]
     dialect: Dialect,
+    /// FOCUS: who issues the invoices; the price book's name where nothing is said.
+    #[arg(long, value_name = "NAME")]
+    provider: Option<String>,
+    /// FOCUS: the number of a billing account's invoice, such as `ROOT/acme=2026-0042`;
+    /// several for several accounts.
+    #[arg(long = "invoice", value_name = "DOMAIN=NUMBER", value_parser = invoice)]
+    invoices: Vec<(String, String)>,
+    /// One customer alone, by its domain's path, with dates civil in the time zone that the
+    /// book gives it.
+    #[arg(long, value_name = "DOMAIN")]
+    customer: Option<String>,
     /// Where to write; `-` or nothing is standard output.
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -87,6 +99,19 @@ enum Format {
     Xlsx,
     /// For programs.
     Json,
+    /// Costs and usage by the FinOps standard FOCUS 1.2, as CSV: every line, with taxes and
+    /// deposits.
+    Focus,
+}
+
+/// `ROOT/acme=2026-0042`.
+fn invoice(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((account, number)) if !account.is_empty() && !number.is_empty() => {
+            Ok((account.to_owned(), number.to_owned()))
+        }
+        _ => Err("write the domain and the number, such as ROOT/acme=2026-0042".to_owned()),
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -101,7 +126,9 @@ impl ReportArgs {
     pub(crate) fn run(&self, json: bool) -> Result<Exit, Failure> {
         let format = self.format(json)?;
         let target = Target::of(self.output.as_deref());
-        let bill = self.bill.bill(|| self.input.open())?;
+        let bill = self
+            .bill
+            .bill_of(self.customer.as_deref(), || self.input.open())?;
         let view = self.filter.view(&bill)?;
         if view.totals().lines == 0 && self.report != Kind::Findings {
             return Err(Failure::new(
@@ -122,6 +149,7 @@ impl ReportArgs {
                 bytes
             }
             (_, Format::Csv) => self.csv().to_bytes(&self.chosen(&view)?)?,
+            (_, Format::Focus) => self.csv().to_bytes(&focus(&view, &self.focus(&bill)?))?,
             (_, Format::Json) => {
                 output::json_text(&table::json(&self.chosen(&view)?)?)?.into_bytes()
             }
@@ -155,7 +183,36 @@ impl ReportArgs {
             let message = "the report `bill` is JSON; for people there are summary and lines";
             return Err(Failure::new(Exit::Usage, message));
         }
+        let other_rows = matches!(self.report, Kind::Findings);
+        if other_rows && format == Format::Focus {
+            let message = "FOCUS has costs and usage; findings are csv, xlsx or json";
+            return Err(Failure::new(Exit::Usage, message));
+        }
+        let of_focus = self.provider.is_some() || !self.invoices.is_empty();
+        if of_focus && format != Format::Focus {
+            let message = "--provider and --invoice belong to --format focus";
+            return Err(Failure::new(Exit::Usage, message));
+        }
         Ok(format)
+    }
+
+    /// Who issues, and under which numbers; a number for nobody is a slip of the pen.
+    fn focus(&self, bill: &Bill) -> Result<Focus, Failure> {
+        let provider = self.provider.as_ref().unwrap_or(&bill.book.name);
+        let mut focus = Focus::new(provider.as_str());
+        for (account, number) in &self.invoices {
+            let mut statements = bill.statements.iter();
+            let known =
+                statements.any(|one| one.path == *account || one.account.to_string() == *account);
+            if !known {
+                let message = format!(
+                    "--invoice {account}={number}: this period has no statement of {account}; give the path or id of a billing account"
+                );
+                return Err(Failure::new(Exit::Usage, message));
+            }
+            focus = focus.with_invoice(account.as_str(), number.as_str());
+        }
+        Ok(focus)
     }
 
     fn csv(&self) -> Csv {

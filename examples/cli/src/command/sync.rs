@@ -10,6 +10,7 @@ use cloudstack_usage::{BlockingClient, ClientOptions, Credentials, HttpMethod, S
 use cloudstack_usage_store::{StoreLocation, SyncOptions, SyncProgress, SyncReport, sync};
 
 use crate::configuration::{Connection, ConnectionArgs, Method, Secret, secret};
+use crate::daemon::DaemonArgs;
 use crate::dates::{Date, instant};
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -38,6 +39,8 @@ pub(crate) struct SyncArgs {
     fetching: FetchArgs,
     #[command(flatten)]
     sql: SqlArgs,
+    #[command(flatten)]
+    daemon: DaemonArgs,
 }
 
 /// A part of what a sync fetches.
@@ -81,6 +84,12 @@ struct SqlArgs {
     sql_cloud: String,
 }
 
+/// What a sync reads.
+enum Place<'a> {
+    Api(Connection),
+    Sql(&'a Secret),
+}
+
 /// How to fetch.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct FetchArgs {
@@ -108,6 +117,25 @@ impl Default for FetchArgs {
 
 impl SyncArgs {
     pub(crate) fn run(&self, json: bool) -> Result<Exit, Failure> {
+        let place = match &self.sql.sql {
+            Some(url) => Place::Sql(url),
+            None => Place::Api(self.connection.resolve()?),
+        };
+        let cloud = self.database.cloud.as_str();
+        if self.daemon.daemon {
+            return self.daemon.run(cloud, || self.sync(&place));
+        }
+        let report = self.daemon.once(cloud, || self.sync(&place))?;
+        if json {
+            output::to_stdout(output::json_text(&report)?.as_bytes())?;
+        } else {
+            output::to_stdout(described(&report).as_bytes())?;
+        }
+        Ok(exit(&report))
+    }
+
+    /// Syncs once.
+    fn sync(&self, place: &Place<'_>) -> Result<SyncReport, Failure> {
         let mut options = SyncOptions::new(self.as_of.unwrap_or_else(Utc::now))
             .cloud(self.database.cloud.as_str());
         options.margin = TimeDelta::hours(i64::from(self.fetching.longest_window));
@@ -124,18 +152,10 @@ impl SyncArgs {
             Some(Part::Metadata) => options.without_usage(),
         };
         let database = self.database.location_with(&self.connection)?;
-        let report = if let Some(url) = &self.sql.sql {
-            self.run_sql(url, &database, &options)?
-        } else {
-            let connection = self.connection.resolve()?;
-            run_sync(&connection, &self.fetching, &database, &options)?
-        };
-        if json {
-            output::to_stdout(output::json_text(&report)?.as_bytes())?;
-        } else {
-            output::to_stdout(described(&report).as_bytes())?;
+        match place {
+            Place::Sql(url) => self.run_sql(url, &database, &options),
+            Place::Api(connection) => run_sync(connection, &self.fetching, &database, &options),
         }
-        Ok(exit(&report))
     }
 }
 
@@ -219,7 +239,10 @@ fn sync_into(
     Ok(synced?)
 }
 
-fn client(connection: &Connection, fetching: &FetchArgs) -> Result<BlockingClient, Failure> {
+pub(crate) fn client(
+    connection: &Connection,
+    fetching: &FetchArgs,
+) -> Result<BlockingClient, Failure> {
     let credentials = Credentials::new(connection.key.expose(), connection.secret.expose());
     let options = ClientOptions {
         method: match connection.method {

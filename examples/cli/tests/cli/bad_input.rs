@@ -214,7 +214,7 @@ fn a_missing_file_is_named() {
     refused(
         &mut rate(&html, &book()),
         folder.path(),
-        5,
+        1,
         &["page.json", "HTML"],
     );
 }

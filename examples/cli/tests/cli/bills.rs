@@ -157,6 +157,98 @@ fn the_same_bill_gives_the_same_workbook() {
     assert_eq!(write("a.xlsx"), write("b.xlsx"));
 }
 
+#[test]
+fn focus_rows_add_up_to_what_is_payable() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = server(Options::default());
+    sync_all(folder.path(), &server);
+    let bill = good_json(&mut report(folder.path(), &["bill"]));
+    let statements = bill["statements"].as_array().unwrap();
+    let path = statements[0]["path"].as_str().unwrap();
+    let number = format!("{path}=R-1");
+    let flags = [
+        "--format",
+        "focus",
+        "--provider",
+        "Example",
+        "--invoice",
+        &number,
+    ];
+    let text = good(&mut report(folder.path(), &flags));
+    let mut rows = text.lines();
+    let header = rows.next().unwrap();
+    assert!(
+        header.starts_with("BilledCost,BillingAccountId,"),
+        "{header}"
+    );
+    // the first column is a number, which nothing quotes
+    let billed = |rows: &[&str]| -> rust_decimal::Decimal {
+        let numbers = rows.iter().map(|row| row.split(',').next().unwrap());
+        numbers
+            .map(|number| number.parse::<rust_decimal::Decimal>().unwrap())
+            .sum()
+    };
+    let (first, others): (Vec<&str>, Vec<&str>) = rows.partition(|row| row.contains(",R-1,"));
+    let payable = |statements: &[Value]| -> i64 {
+        statements
+            .iter()
+            .map(|one| cents(&one["payable"]["amount"]))
+            .sum()
+    };
+    let printed = |rows: &[&str]| billed(rows) * rust_decimal::Decimal::from(100);
+    assert_eq!(printed(&first), payable(&statements[..1]).into());
+    assert_eq!(printed(&others), payable(&statements[1..]).into());
+
+    // what does not belong to it is refused
+    for wrong in [
+        vec!["findings", "--format", "focus"],
+        vec!["lines", "--provider", "Example"],
+        vec!["--format", "focus", "--invoice", "ROOT/nobody=1"],
+        vec!["--format", "focus", "--invoice", "nothing"],
+    ] {
+        let said = run(&mut report(folder.path(), &wrong));
+        assert_eq!(said.code, 2, "{wrong:?}: {}", said.err);
+    }
+}
+
+#[test]
+fn a_customer_in_a_zone_of_its_own_stands_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = server(Options::default());
+    sync_all(folder.path(), &server);
+    let everybody = good_json(&mut report(folder.path(), &["bill"]));
+    let path = everybody["statements"][0]["path"].as_str().unwrap();
+    let text = std::fs::read_to_string(book()).unwrap();
+    let row = format!("\n[[zone_change]]\ndomain = \"{path}\"\nzone = \"UTC\"\n");
+    let own_book = folder.path().join("own.toml");
+    std::fs::write(&own_book, text + &row).unwrap();
+    let of = |customer: &str| {
+        let mut command = csbill(folder.path());
+        command
+            .args([
+                "report",
+                "bill",
+                "--month",
+                MONTH,
+                "--customer",
+                customer,
+                "--book",
+            ])
+            .arg(&own_book);
+        command
+    };
+    let own = good_json(&mut of(path));
+    assert_eq!(own["zone"], "UTC");
+    assert_eq!(own["period"]["start"], "2026-10-01T00:00:00Z");
+    assert_eq!(own["statements"].as_array().unwrap().len(), 1);
+    assert_eq!(own["total"], own["statements"][0]["total"]);
+    // whom the book gives no zone has the book's
+    let other = everybody["statements"].as_array().unwrap().last().unwrap();
+    let alone = good_json(&mut of(other["path"].as_str().unwrap()));
+    assert_eq!(alone["statements"][0], *other);
+    assert_eq!(run(&mut of("ROOT/nobody")).code, 3);
+}
+
 /// Totals by statement path, and the exact amounts of all lines whatever their keys.
 fn amounts(bill: &Value) -> (BTreeMap<String, String>, Vec<String>) {
     let text = |value: &Value| value.as_str().unwrap().to_owned();

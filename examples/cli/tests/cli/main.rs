@@ -15,6 +15,7 @@ mod crashes;
 #[cfg(feature = "mariadb")]
 mod databases;
 mod demo;
+mod operation;
 mod shadow;
 mod support;
 mod syncs;

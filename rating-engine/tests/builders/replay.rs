@@ -1,19 +1,9 @@
 //! What a line says of itself gives its amount again, computed here by other means.
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a helper that fails fails its test"
-)]
-
-#[path = "builders/mod.rs"]
-mod support;
 
 use num_bigint::BigInt;
-use proptest::prelude::*;
 use rating_engine::{Bill, DiscountAmount, LineItem, PriceBook, PriceKind, Segment};
 
-use support::lines;
-use support::scene::{Rules, scene};
+use super::lines;
 
 /// A fraction kept as two integers, never reduced: nothing of the engine's arithmetic.
 #[derive(Debug, Clone)]
@@ -107,7 +97,9 @@ fn replay_net(book: &PriceBook, add_up: bool, line: &LineItem, list: &Fraction) 
     })
 }
 
-fn replay(book: &PriceBook, add_up: bool, bill: &Bill) {
+/// Works out every line of a bill again, of a book with prices per unit and percentages;
+/// `add_up` where its percentages are added instead of multiplied.
+pub(crate) fn replay(book: &PriceBook, add_up: bool, bill: &Bill) {
     for line in lines(bill) {
         let mut net = Fraction::whole(0);
         for segment in &line.explanation.segments {
@@ -124,6 +116,9 @@ fn replay(book: &PriceBook, add_up: bool, bill: &Bill) {
                 panic!("per unit only")
             };
             let list = replay_list(line, segment, &Fraction::parse(&amount.to_string()));
+            let list = line.factors.iter().fold(list, |list, factor| {
+                list.times(&Fraction::parse(&factor.by.to_string()))
+            });
             assert!(
                 list.is(&Fraction::parse(&segment.list.to_string())),
                 "{}",
@@ -142,39 +137,5 @@ fn replay(book: &PriceBook, add_up: bool, bill: &Bill) {
             "{}",
             line.explain()
         );
-    }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn segments_and_discounts_replay_to_the_net_amount(scene in scene(Rules::OfTheMoment)) {
-        let add_up = scene.text().contains("add-capped");
-        replay(&scene.book(), add_up, &scene.rate());
-    }
-
-    #[test]
-    fn every_line_names_a_price_or_a_reason(scene in scene(Rules::OfTheMonth)) {
-        for line in lines(&scene.rate()) {
-            prop_assert!(!line.price.is_empty() || line.exemption.is_some());
-            let chosen: Vec<&str> = line.explanation.prices.iter().filter(|choice| choice.chosen).map(|choice| choice.price.as_str()).collect();
-            let expected: Vec<&str> = if line.price.is_empty() { Vec::new() } else { vec![&line.price] };
-            prop_assert_eq!(chosen, expected);
-            prop_assert!(line.explanation.prices.iter().all(|choice| !choice.reason.is_empty()));
-            prop_assert!(!line.explanation.segments.is_empty() && line.explanation.records > 0);
-            // the discounts of the line are those explained, in order
-            let explained: Vec<&String> = line.explanation.reductions.iter().map(|reduction| &reduction.discount).collect();
-            prop_assert_eq!(explained, line.discounts.iter().collect::<Vec<_>>());
-            // segments are in order and add up to the line
-            let segments = &line.explanation.segments;
-            prop_assert!(segments.windows(2).all(|pair| pair[0].period.start() <= pair[1].period.start()));
-            prop_assert_eq!(segments.iter().map(|segment| i128::from(segment.used_millis)).sum::<i128>(), line.used_millis);
-            prop_assert_eq!(segments.iter().map(|segment| &segment.quantity).sum::<rating_engine::Exact>(), line.quantity.clone());
-            prop_assert_eq!(segments.iter().map(|segment| &segment.net).sum::<rating_engine::Exact>(), line.net.clone());
-            // and the words hold the amounts
-            let words = line.explain();
-            prop_assert!(words.contains(&line.net.to_string()) && words.contains(&line.amount.to_string()));
-        }
     }
 }

@@ -1,0 +1,141 @@
+//! Tiers, blocks and free units by what is there at each moment.
+//!
+//! At a moment the units of a pool stand in a row, in the order in which they came; each is
+//! charged at the tier that it stands in, for as long as it stands there. What is taken away
+//! lets the others move up, so that a removal leaves the upper tier first.
+
+use std::collections::BTreeMap;
+
+use super::accumulate::{due, order};
+use super::parts::{Part, Timeline};
+use crate::book::model::{Price, PriceKind, Tier};
+use crate::exact::Exact;
+
+/// A part of the pool, with how many units it is at each moment of its time.
+struct Member<'p> {
+    part: usize,
+    price: &'p Price,
+    /// The price without the flat amounts of its tiers, which are due once and in full.
+    by_unit: Price,
+    level: Exact,
+    start: i64,
+    end: i64,
+}
+
+/// Gives each part what its units cost at each moment of it; a tier's flat amount falls to
+/// the part that first reaches it in the month.
+pub(super) fn apply(timelines: &[Timeline<'_, '_>], parts: &mut [Part], pool: &[(usize, &Price)]) {
+    let members: Vec<Member<'_>> = pool
+        .iter()
+        .filter_map(|&(index, price)| member(timelines, parts, index, price))
+        .collect();
+    let mut lists: Vec<Exact> = members.iter().map(|_| Exact::zero()).collect();
+    let mut reached = 0;
+    let mut cuts: Vec<i64> = members
+        .iter()
+        .flat_map(|member| [member.start, member.end])
+        .collect();
+    cuts.sort_unstable();
+    cuts.dedup();
+    // those that are there, in their order, as the cuts go by
+    let mut present: BTreeMap<_, usize> = BTreeMap::new();
+    let mut coming: Vec<usize> = (0..members.len()).collect();
+    coming.sort_by_key(|&at| {
+        members
+            .get(at)
+            .map(|member| std::cmp::Reverse(member.start))
+    });
+    for cut in cuts.windows(2) {
+        let [from, until] = *cut else { continue };
+        present.retain(|_, at| members.get(*at).is_some_and(|member| from < member.end));
+        while let Some(&at) = coming.last() {
+            let Some(member) = members.get(at).filter(|member| member.start <= from) else {
+                break;
+            };
+            coming.pop();
+            present.insert(order(timelines, parts, member.part), at);
+        }
+        let row: Vec<(usize, &Member<'_>)> = present
+            .values()
+            .filter_map(|&at| Some((at, members.get(at)?)))
+            .collect();
+        let total: Exact = row.iter().map(|(_, member)| &member.level).sum();
+        let mut before = Exact::zero();
+        for (at, member) in row {
+            let after = before.clone() + member.level.clone();
+            let cost = due(&member.by_unit, &after, &total) - due(&member.by_unit, &before, &total);
+            let flats = flats(member.price, &after, &mut reached);
+            if let (Some(list), Some(part)) = (lists.get_mut(at), parts.get(member.part)) {
+                *list += in_time(member, part, cost, until - from) + flats;
+            }
+            before = after;
+        }
+    }
+    for (member, list) in members.iter().zip(lists) {
+        if let Some(part) = parts.get_mut(member.part) {
+            part.net = list.clone();
+            part.list = list;
+        }
+    }
+}
+
+fn member<'p>(
+    timelines: &[Timeline<'_, '_>],
+    parts: &[Part],
+    index: usize,
+    price: &'p Price,
+) -> Option<Member<'p>> {
+    let part = parts.get(index)?;
+    let timeline = timelines.get(part.stream)?;
+    let (_, charge) = timeline.charge_of(part)?;
+    let units = Exact::ratio(charge.level, price.unit.size())?;
+    let span = i128::from(part.end - part.start);
+    let used = Exact::ratio(i128::from(part.used_millis), span)?;
+    let mut by_unit = price.clone();
+    if let PriceKind::Graduated(tiers) = &mut by_unit.kind {
+        for tier in tiers {
+            tier.flat = rust_decimal::Decimal::ZERO;
+        }
+    }
+    Some(Member {
+        part: index,
+        price,
+        by_unit,
+        level: units * used,
+        start: part.start,
+        end: part.end,
+    })
+}
+
+/// What `cost` for the level is for so long, by the part's own quantity.
+fn in_time(member: &Member<'_>, part: &Part, cost: Exact, millis: i64) -> Exact {
+    let share = Exact::ratio(i128::from(millis), i128::from(member.end - member.start));
+    let quantity = part.quantity.clone() * share.unwrap_or_else(Exact::zero);
+    (quantity * cost)
+        .checked_div(&member.level)
+        .unwrap_or_else(Exact::zero)
+}
+
+/// The flat amounts of the tiers that so many units reach and none reached before.
+fn flats(price: &Price, units: &Exact, reached: &mut usize) -> Exact {
+    let PriceKind::Graduated(tiers) = &price.kind else {
+        return Exact::zero();
+    };
+    let free = price.free.map_or_else(Exact::zero, Exact::from_decimal);
+    let billable = (units.clone() - free).max(Exact::zero());
+    let begins = |index: usize| {
+        let below = index.checked_sub(1).and_then(|index| tiers.get(index));
+        below
+            .and_then(|tier: &Tier| tier.up_to)
+            .map(Exact::from_decimal)
+    };
+    let mut sum = Exact::zero();
+    while let Some(tier) = tiers.get(*reached) {
+        if begins(*reached).is_some_and(|begins| billable <= begins) {
+            break;
+        }
+        sum += Exact::from_decimal(tier.flat);
+        *reached += 1;
+    }
+    sum
+}

@@ -1,0 +1,84 @@
+//! Whose free units are whose: prices that follow each other share one allowance, all others
+//! have their own.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a helper that fails fails its test"
+)]
+
+#[path = "builders/mod.rs"]
+mod support;
+
+use support::{Cloud, book, month};
+
+/// A price of 1 with 100 free units for the whole billing account.
+fn price(id: &str, meter: &str, more: &str) -> String {
+    format!(
+        "[[price]]\nid = \"{id}\"\nmeter = \"{meter}\"\nunit = \"each\"\namount = 1\nfree = 100\naccumulate = \"account\"\n{more}\n"
+    )
+}
+
+/// What a disk of the account costs that has 100 operations on the 3rd and 100 on the 20th,
+/// of these usage types.
+fn cost(rows: &str, usage_types: [u32; 2], disks: [&str; 2]) -> String {
+    let book = book(rows);
+    let mut cloud = Cloud::new()
+        .counted(usage_types[0], disks[0], &[("2026-09-03", 100)])
+        .counted(usage_types[1], disks[1], &[("2026-09-20", 100)]);
+    for disk in ["a", "b"] {
+        cloud = cloud.volume(disk, 1, None, "2026-08-01", "2026-11-01");
+    }
+    let bill = cloud.rate(&book, month(&book, "2026-09"));
+    bill.total.amount()
+}
+
+const READS: [u32; 2] = [21, 21];
+
+#[test]
+fn prices_that_follow_each_other_share_one_allowance() {
+    let rows = price("first", "disk_read_ops", "until = 2026-09-10")
+        + &price("then", "disk_read_ops", "from = 2026-09-11");
+    // 200 less the first 100
+    assert_eq!(cost(&rows, READS, ["a", "a"]), "100.00");
+}
+
+#[test]
+fn another_meter_has_an_allowance_of_its_own() {
+    let rows = price("reads", "disk_read_ops", "") + &price("writes", "disk_write_ops", "");
+    assert_eq!(cost(&rows, [21, 22], ["a", "a"]), "0.00");
+    assert_eq!(cost(&rows, READS, ["a", "a"]), "100.00");
+}
+
+#[test]
+fn another_scope_has_an_allowance_of_its_own() {
+    let rows = price("all", "disk_read_ops", "")
+        + &price("one", "disk_read_ops", "scope = { volume = \"b\" }");
+    assert_eq!(cost(&rows, READS, ["a", "b"]), "0.00");
+    assert_eq!(cost(&rows, READS, ["a", "a"]), "100.00");
+    assert_eq!(cost(&rows, READS, ["b", "b"]), "100.00");
+}
+
+#[test]
+fn another_selector_has_an_allowance_of_its_own() {
+    let rows =
+        price("all", "disk_read_ops", "") + &price("named", "disk_read_ops", "name = \"b*\"");
+    assert_eq!(cost(&rows, READS, ["a", "b"]), "0.00");
+    assert_eq!(cost(&rows, READS, ["a", "a"]), "100.00");
+    assert_eq!(cost(&rows, READS, ["b", "b"]), "100.00");
+}
+
+/// A book may turn from the one to the other, which are measured apart.
+#[test]
+fn running_and_allocated_time_have_allowances_of_their_own() {
+    let row = |basis: &str, bound: &str| {
+        format!(
+            "[[price]]\nid = \"{basis}\"\nmeter = \"cpu\"\namount = 1\nper = \"hour\"\nfree = 360\naccumulate = \"account\"\nbasis = \"{basis}\"\n{bound}\n"
+        )
+    };
+    let rows = row("running", "until = 2026-09-15") + &row("allocated", "from = 2026-09-16");
+    let book = book(&rows);
+    let cloud = Cloud::new().vm("m", 1, 1, "2026-08-01", "2026-11-01");
+    // 15 days of each, 360 hours, as many as are free
+    let bill = cloud.rate(&book, month(&book, "2026-09"));
+    assert!(support::exact(&bill, "cpu").is_zero());
+}
