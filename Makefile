@@ -1,4 +1,5 @@
-# Two commands do everything: `make demo` and `make test`. Both need Rust and Python 3 only.
+# Two commands do everything: `make demo` and `make test`. Both need Rust and Python 3 only;
+# tests of MariaDB install a server of Debian's packages, or are skipped with a word on it.
 .DEFAULT_GOAL := help
 CARGO ?= cargo
 PYTHON ?= python3
@@ -6,6 +7,7 @@ TARGET = $(or $(CARGO_TARGET_DIR),target)
 export PYTHON
 TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 BUILT := $(TARGET)/debug
+WITH_MARIADB := cloudstack-usage/store-sql/tests/with-mariadb.sh
 
 .PHONY: help demo test test-rust test-python lint bench clean
 
@@ -17,18 +19,19 @@ demo: ## a real month's bill from a recorded CloudStack, into out/
 
 test: test-rust test-python ## all tests
 
-test-rust: ## unit, integration, property and documentation tests of all crates
-	$(CARGO) test --locked --workspace --exclude cloudstack-billing-py --features cloudstack-usage/async,cloudstack-usage/blocking,cloudstack-usage/recording,cloudstack-usage/test-util
+test-rust: ## unit, integration, property and documentation tests of all crates, with a MariaDB of their own
+	$(WITH_MARIADB) $(CARGO) test --locked --workspace --exclude cloudstack-billing-py --features cloudstack-usage/async,cloudstack-usage/blocking,cloudstack-usage/recording,cloudstack-usage/sql,cloudstack-usage/test-util,cloudstack-usage-store/mariadb
 
 test-python: ## the Python package: build, stubs, types, tests; a CloudStack client that is not ours
 	$(CARGO) build --locked --package csbill --package csbill-replay
-	CSBILL="$(BUILT)/csbill" CSBILL_REPLAY="$(BUILT)/csbill-replay" py-bindings/run-tests.sh
+	CSBILL="$(BUILT)/csbill" CSBILL_REPLAY="$(BUILT)/csbill-replay" $(WITH_MARIADB) py-bindings/run-tests.sh
 	CSBILL_REPLAY="$(BUILT)/csbill-replay" "$(TARGET)/py-bindings-venv/bin/python" -m pytest -q -p no:cacheprovider examples/replay/tests
 
 lint: ## formatting, clippy, purity of the engine, documentation
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- --deny warnings
-	for features in "" recording blocking async test-util; do \
+	$(CARGO) clippy --locked --package cloudstack-usage-store --all-targets --features mariadb -- --deny warnings
+	for features in "" recording blocking async sql test-util; do \
 		$(CARGO) clippy --locked --package cloudstack-usage --features "$$features" -- --deny warnings || exit 1; \
 	done
 	.ci/purity.sh

@@ -17,6 +17,7 @@ mod record;
 #[cfg(feature = "recording")]
 mod recording;
 mod source;
+mod sql;
 pub mod store;
 mod tag;
 mod tag_moments;
@@ -56,6 +57,9 @@ pub use record::{Holder, Owner, RecordKey, UsageRecord};
 #[cfg(feature = "recording")]
 pub use recording::{RecordedSource, read_metadata_folder, read_usage_files};
 pub use source::{Notice, ParsedRecord, Rejection, SnapshotFetch, Source, UsageFetch, UsagePage};
+pub use sql::SqlServer;
+#[cfg(feature = "sql")]
+pub use sql::SqlSource;
 pub use tag::{ResourceTag, Tag};
 pub use tag_moments::TagMomentRule;
 pub use usage_lifetimes::UsageLifetimes;

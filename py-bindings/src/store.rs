@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use cloudstack_usage::store::{StoreError, StoreErrorKind, UsageQuery, UsageStore};
-use cloudstack_usage::{Period, UsageRecord};
-use cloudstack_usage_store::SqliteStore;
+use cloudstack_usage::{Period, Secret, UsageRecord};
+use cloudstack_usage_store::StoreLocation;
 use pyo3::prelude::*;
 use rating_engine::{Bill, PriceBook, Rating};
 
@@ -18,14 +18,25 @@ use crate::rate;
 use crate::signals;
 use crate::usage::{Batch, PyUsage};
 
-/// A SQLite database that a sync has filled, opened for reading.
+/// A store behind its port, whichever it is.
+type AnyStore = Box<dyn UsageStore + Send>;
+
+/// A database that a sync has filled, opened for reading.
 #[pyclass(name = "Store", module = "cloudstack_billing._native", frozen)]
-#[derive(Debug)]
 pub(crate) struct PyStore {
+    /// The file, or the server's URL without the password.
     path: PathBuf,
-    /// The process that opened it: no SQLite handle may be used in a fork.
+    /// The process that opened it: no handle or connection may be used in a fork.
     process: u32,
-    store: Mutex<Option<SqliteStore>>,
+    store: Mutex<Option<AnyStore>>,
+}
+
+impl std::fmt::Debug for PyStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PyStore")
+            .field("path", &self.path)
+            .finish_non_exhaustive()
+    }
 }
 
 impl PyStore {
@@ -34,7 +45,7 @@ impl PyStore {
         &self,
         py: Python<'_>,
         cloud: &str,
-        work: impl FnOnce(&mut SqliteStore) -> Result<T, Failure> + Send,
+        work: impl FnOnce(&mut dyn UsageStore) -> Result<T, Failure> + Send,
     ) -> Result<T, Failure> {
         if std::process::id() != self.process {
             return Err(Failure::Forked(self.path.clone()));
@@ -44,7 +55,7 @@ impl PyStore {
             let store = guard.as_mut().ok_or_else(|| closed(&self.path))?;
             let clouds = store.clouds()?;
             if clouds.iter().any(|known| known == cloud) {
-                work(store)
+                work(&mut **store)
             } else {
                 Err(Failure::UnknownCloud {
                     path: self.path.clone(),
@@ -60,14 +71,23 @@ impl PyStore {
 impl PyStore {
     /// Opens a database for reading. In a process that forks, open it after the fork.
     #[staticmethod]
-    fn open(py: Python<'_>, path: PathBuf) -> Result<Self, Failure> {
+    #[pyo3(signature = (path, *, password = None))]
+    fn open(py: Python<'_>, path: PathBuf, password: Option<String>) -> Result<Self, Failure> {
+        let location = match path.to_str() {
+            Some(text) => StoreLocation::parse(text)
+                .map_err(|error| StoreError::new(StoreErrorKind::Invalid, error.to_string()))?
+                .with_password(password.map(Secret::new)),
+            None => StoreLocation::File(path),
+        };
         let store = py.detach(|| {
-            // SQLite's own words for a missing file do not say that it is missing
-            std::fs::metadata(&path).map_err(|cause| Failure::file(path.clone(), cause))?;
-            Ok::<_, Failure>(SqliteStore::open_read_only(&path)?)
+            if let StoreLocation::File(path) = &location {
+                // SQLite's own words for a missing file do not say that it is missing
+                std::fs::metadata(path).map_err(|cause| Failure::file(path.clone(), cause))?;
+            }
+            Ok::<_, Failure>(location.open_read_only()?)
         })?;
         Ok(Self {
-            path,
+            path: PathBuf::from(location.to_string()),
             process: std::process::id(),
             store: Mutex::new(Some(store)),
         })
@@ -136,7 +156,7 @@ impl PyStore {
 }
 
 impl PyStore {
-    fn take(&self) -> Option<SqliteStore> {
+    fn take(&self) -> Option<AnyStore> {
         let mut guard = self.store.lock().unwrap_or_else(PoisonError::into_inner);
         guard.take()
     }
@@ -157,7 +177,7 @@ fn closed(path: &Path) -> StoreError {
 }
 
 fn rate_store(
-    store: &mut SqliteStore,
+    store: &mut dyn UsageStore,
     cloud: &str,
     book: &PriceBook,
     period: Period,
@@ -182,7 +202,7 @@ fn rate_store(
 
 /// Hands over records one by one, looking for signals now and then.
 fn read(
-    store: &mut SqliteStore,
+    store: &mut dyn UsageStore,
     cloud: &str,
     period: Period,
     take: &mut dyn FnMut(UsageRecord),

@@ -120,3 +120,29 @@ def test_a_store_is_refused_in_a_fork_and_stays_good_in_its_own_process(
     child.join()
     assert answers.get() == "store_forked"
     assert len(store.inventory()) > 1
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mysql://portal@127.0.0.1:1/billing",
+        "mysql://portal:not-the-secret@127.0.0.1:1/billing",
+        "mysql://portal:not-the-secret@127.0.0.1:not-a-port/billing",
+    ],
+)
+def test_a_server_that_cannot_be_opened_is_named_without_its_password(url: str) -> None:
+    with pytest.raises(csb.StoreError) as raised:
+        csb.Store.open(url, password="not-the-secret")
+    assert "not-the-secret" not in str(raised.value) + repr(raised.value)
+
+
+def test_a_database_of_mariadb_is_opened_like_a_file() -> None:
+    server = os.environ.get("CSBILL_TEST_MARIADB")
+    if server is None:
+        pytest.skip("no MariaDB; run this through with-mariadb.sh")
+    password = os.environ["CSBILL_TEST_MARIADB_PASSWORD"]
+    # the user was let in, and the database is not one of ours
+    with pytest.raises(csb.StoreError, match="no tables yet"):
+        csb.Store.open(f"{server}/mysql", password=password)
+    with pytest.raises(csb.StoreError, match="may not be used"):
+        csb.Store.open(f"{server}/mysql", password="a-wrong-one")

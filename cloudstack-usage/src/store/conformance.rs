@@ -18,8 +18,8 @@ use rust_decimal::Decimal;
 use serde_json::Value;
 
 use super::{
-    DEFAULT_CLOUD, Label, LabelTarget, StoreError, StoreErrorKind, SyncEntry, SyncOutcome, SyncRun,
-    UsageQuery, UsageStore,
+    DEFAULT_CLOUD, Document, DocumentDigest, DocumentKind, Label, LabelTarget, StoreError,
+    StoreErrorKind, SyncEntry, SyncOutcome, SyncRun, UsageQuery, UsageStore,
 };
 use crate::id::{AccountId, DomainId, ProjectId, ResourceId, VmId, VolumeId};
 use crate::metadata::{
@@ -64,6 +64,9 @@ macro_rules! store_conformance {
             rejections_stand_until_they_can_be_read,
             labels_hold_for_their_time_and_are_never_overwritten,
             labels_are_known_since_they_were_recorded,
+            documents_are_kept_as_they_were_and_in_order,
+            a_document_adds_nothing_unless_its_text_is_new,
+            texts_are_told_apart_to_the_letter,
             clouds_are_kept_apart,
             an_error_of_the_sink_ends_the_reading,
         );
@@ -1017,6 +1020,136 @@ pub fn labels_are_known_since_they_were_recorded(store: &mut dyn UsageStore) {
         refused.err().map(|e| e.kind()),
         Some(StoreErrorKind::OutOfOrder)
     );
+}
+
+fn book(name: &str, content: &str, at: i64) -> Document {
+    Document::new(DocumentKind::PriceBook, name, content, "author", hour(at))
+}
+
+fn content_on(
+    store: &mut dyn UsageStore,
+    kind: DocumentKind,
+    name: &str,
+    at: Option<i64>,
+) -> Option<String> {
+    let found = store.document(DEFAULT_CLOUD, kind, name, at.map(hour));
+    found.unwrap().map(|document| document.content)
+}
+
+/// Documents are read back byte for byte, now and as known on any day, and listed by time.
+pub fn documents_are_kept_as_they_were_and_in_order(store: &mut dyn UsageStore) {
+    assert!(store.documents(DEFAULT_CLOUD, None).unwrap().is_empty());
+    assert_eq!(content_on(store, DocumentKind::PriceBook, "b", None), None);
+    let first = book(
+        "b",
+        "# \u{dc}ml\u{e4}ut \u{1f4b6}\r\nprice = \"1.10\"\0\n",
+        10,
+    );
+    let long = "x".repeat(300_000);
+    let second = book("b", &long, 20);
+    let mut statement = book("nordwind 2026-10", "{}", 15);
+    statement.kind = DocumentKind::Statement;
+    for document in [&first, &second, &statement] {
+        assert!(store.record_document(DEFAULT_CLOUD, document).unwrap());
+    }
+    let books = Some(DocumentKind::PriceBook);
+    assert_eq!(
+        store.documents(DEFAULT_CLOUD, None).unwrap(),
+        [first.entry(), statement.entry(), second.entry()]
+    );
+    assert_eq!(
+        store.documents(DEFAULT_CLOUD, books).unwrap(),
+        [first.entry(), second.entry()]
+    );
+    for (at, expected) in [
+        (Some(9), None),
+        (Some(10), Some(&first)),
+        (Some(19), Some(&first)),
+        (Some(20), Some(&second)),
+        (None, Some(&second)),
+    ] {
+        let known = store.document(DEFAULT_CLOUD, DocumentKind::PriceBook, "b", at.map(hour));
+        assert_eq!(known.unwrap().as_ref(), expected);
+    }
+    for document in [&first, &second, &statement] {
+        let digest = DocumentDigest::of(&document.content);
+        let found = store.document_by_digest(DEFAULT_CLOUD, &digest).unwrap();
+        assert_eq!(found.as_ref(), Some(document));
+    }
+    let unknown = DocumentDigest::of("unknown");
+    let found = store.document_by_digest(DEFAULT_CLOUD, &unknown).unwrap();
+    assert_eq!(found, None);
+    assert!(store.documents("another cloud", None).unwrap().is_empty());
+}
+
+/// The text that holds already is no new document; one that comes back after another is.
+/// Nothing is recorded before what holds, or without a name.
+pub fn a_document_adds_nothing_unless_its_text_is_new(store: &mut dyn UsageStore) {
+    let mut put = |document: &Document| store.record_document(DEFAULT_CLOUD, document);
+    assert!(put(&book("b", "one", 10)).unwrap());
+    assert!(!put(&book("b", "one", 10)).unwrap());
+    assert!(!put(&book("b", "one", 11)).unwrap());
+    // whoever says again what holds says nothing wrong, whatever his clock
+    assert!(!put(&book("b", "one", 9)).unwrap());
+    let early = put(&book("b", "two", 9)).unwrap_err();
+    assert_eq!(early.kind(), StoreErrorKind::OutOfOrder);
+    let nameless = put(&book("", "one", 10)).unwrap_err();
+    assert_eq!(nameless.kind(), StoreErrorKind::Invalid);
+    // the same moment keeps the order in which they came
+    assert!(put(&book("b", "two", 10)).unwrap());
+    assert!(put(&book("b", "one", 12)).unwrap());
+    // another name, another kind: another document
+    assert!(put(&book("c", "one", 5)).unwrap());
+    let mut statement = book("b", "one", 5);
+    statement.kind = DocumentKind::Statement;
+    assert!(put(&statement).unwrap());
+    let kind = DocumentKind::PriceBook;
+    for (at, expected) in [(10, "two"), (11, "two"), (12, "one")] {
+        assert_eq!(
+            content_on(store, kind, "b", Some(at)).as_deref(),
+            Some(expected)
+        );
+    }
+    assert_eq!(store.documents(DEFAULT_CLOUD, None).unwrap().len(), 5);
+}
+
+/// Case, accents and spaces at the end make other names.
+pub fn texts_are_told_apart_to_the_letter(store: &mut dyn UsageStore) {
+    let names = ["acme", "Acme", "acm\u{e9}", "acme ", "acme\u{301}"];
+    for (number, name) in (0..).zip(names) {
+        let entry = put(
+            store,
+            name,
+            30,
+            &[page(&[usage_record(name, (number, number + 1), "1")])],
+            &SyncOutcome::complete(),
+        );
+        assert_eq!(entry.usage.new, 1);
+        let document = book(name, name, 10);
+        assert!(store.record_document(DEFAULT_CLOUD, &document).unwrap());
+        let label = Label {
+            target: LabelTarget {
+                key: name.to_owned(),
+                ..target()
+            },
+            ..label("value", hours(0, 10), 1)
+        };
+        assert!(store.set_label(DEFAULT_CLOUD, &label).unwrap());
+    }
+    for (number, name) in (0..).zip(names) {
+        let records = read(store, &UsageQuery::new(name, Period::always()));
+        assert_eq!(records.len(), 1);
+        assert_eq!(records[0].window, hours(number, number + 1));
+        let kind = DocumentKind::PriceBook;
+        assert_eq!(content_on(store, kind, name, None).as_deref(), Some(name));
+    }
+    assert_eq!(
+        store.labels(DEFAULT_CLOUD, None).unwrap().len(),
+        names.len()
+    );
+    let mut clouds = [names.as_slice(), &[DEFAULT_CLOUD]].concat();
+    clouds.sort_unstable();
+    assert_eq!(store.clouds().unwrap(), clouds);
 }
 
 /// Two clouds in one store share nothing.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 
+use super::document::{Document, DocumentDigest, DocumentEntry, DocumentKind};
 use super::entity::entities;
 use super::error::StoreError;
 use super::label::{LabelChange, LabelVersion};
@@ -44,6 +45,7 @@ struct Cloud {
     rejections: Vec<StoredRejection>,
     syncs: Vec<SyncEntry>,
     labels: Vec<LabelVersion>,
+    documents: Vec<Document>,
     watermark: Option<DateTime<Utc>>,
 }
 
@@ -317,6 +319,63 @@ impl UsageStore for MemoryStore {
         let mut versions = cloud.map(|cloud| cloud.labels.clone()).unwrap_or_default();
         versions.sort_unstable();
         Ok(versions)
+    }
+
+    fn record_document(&mut self, cloud: &str, document: &Document) -> Result<bool, StoreError> {
+        let entry = document.entry();
+        let last = self.document(cloud, document.kind, &document.name, None)?;
+        if !entry.adds_to(last.as_ref().map(Document::entry).as_ref())? {
+            return Ok(false);
+        }
+        let cloud = self.clouds.entry(cloud.to_owned()).or_default();
+        cloud.documents.push(Document {
+            recorded: entry.recorded,
+            ..document.clone()
+        });
+        Ok(true)
+    }
+
+    fn documents(
+        &mut self,
+        cloud: &str,
+        kind: Option<DocumentKind>,
+    ) -> Result<Vec<DocumentEntry>, StoreError> {
+        let all = self.cloud(cloud).map(|cloud| cloud.documents.as_slice());
+        let all = all.unwrap_or_default().iter();
+        let mut entries: Vec<DocumentEntry> = all
+            .filter(|document| kind.is_none_or(|kind| document.kind == kind))
+            .map(Document::entry)
+            .collect();
+        entries.sort_by_key(|entry| entry.recorded);
+        Ok(entries)
+    }
+
+    fn document(
+        &mut self,
+        cloud: &str,
+        kind: DocumentKind,
+        name: &str,
+        as_known_on: Option<DateTime<Utc>>,
+    ) -> Result<Option<Document>, StoreError> {
+        let all = self.cloud(cloud).map(|cloud| cloud.documents.as_slice());
+        let mut all = all.unwrap_or_default().iter().rev();
+        let newest = all.find(|document| {
+            document.kind == kind
+                && document.name == name
+                && as_known_on.is_none_or(|instant| document.recorded <= instant)
+        });
+        Ok(newest.cloned())
+    }
+
+    fn document_by_digest(
+        &mut self,
+        cloud: &str,
+        digest: &DocumentDigest,
+    ) -> Result<Option<Document>, StoreError> {
+        let all = self.cloud(cloud).map(|cloud| cloud.documents.as_slice());
+        let mut all = all.unwrap_or_default().iter();
+        let first = all.find(|document| document.entry().digest == *digest);
+        Ok(first.cloned())
     }
 }
 

@@ -7,6 +7,7 @@
 //! - snapshots of the metadata, given back exactly as they were put;
 //! - entries that could not be read, until a later fetch reads them;
 //! - labels: tags of our own, with validity, author and recorded time;
+//! - documents: price books and statements as they were, with digest and recorded time;
 //! - the syncs themselves, and the watermark up to which usage is complete.
 //!
 //! All of one sync goes through one [`SyncTransaction`]: it is visible as a whole after
@@ -18,6 +19,7 @@
 
 #[cfg(feature = "test-util")]
 pub mod conformance;
+mod document;
 mod entity;
 mod error;
 mod label;
@@ -34,6 +36,7 @@ use crate::record::{RecordKey, UsageRecord};
 use crate::usage_lifetimes::UsageLifetimes;
 
 pub use crate::label::{Label, LabelTarget};
+pub use document::{Document, DocumentDigest, DocumentEntry, DocumentKind};
 pub use entity::{Entity, SnapshotAssembler, entities, kind_from_name, kind_name};
 pub use error::{StoreError, StoreErrorKind};
 pub use label::{LabelChange, LabelVersion};
@@ -243,6 +246,48 @@ pub trait UsageStore {
         versions.retain(|version| version.is_known_on(as_known_on));
         Ok(versions.into_iter().map(|version| version.label).collect())
     }
+
+    /// Adds a document to the log, which never changes or loses one. A text that the newest
+    /// document of this kind and name has already adds nothing. Says whether it was added.
+    ///
+    /// # Errors
+    /// When the store cannot be written, the document has no name, or it was recorded before
+    /// the newest one of its kind and name.
+    fn record_document(&mut self, cloud: &str, document: &Document) -> Result<bool, StoreError>;
+
+    /// What the log holds of one kind (none: of all), by time recorded, then in the order in
+    /// which it came.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn documents(
+        &mut self,
+        cloud: &str,
+        kind: Option<DocumentKind>,
+    ) -> Result<Vec<DocumentEntry>, StoreError>;
+
+    /// The newest document of this kind and name (none: now; else as known on that instant).
+    ///
+    /// # Errors
+    /// When the store cannot be read, or the text is not the one that was recorded.
+    fn document(
+        &mut self,
+        cloud: &str,
+        kind: DocumentKind,
+        name: &str,
+        as_known_on: Option<DateTime<Utc>>,
+    ) -> Result<Option<Document>, StoreError>;
+
+    /// The first document of the log with this digest, whatever is newest now: the evidence
+    /// of a statement names its book that way.
+    ///
+    /// # Errors
+    /// When the store cannot be read, or the text is not the one that was recorded.
+    fn document_by_digest(
+        &mut self,
+        cloud: &str,
+        digest: &DocumentDigest,
+    ) -> Result<Option<Document>, StoreError>;
 }
 
 /// One sync on its way into a store. Dropped without [`commit`](Self::commit) it leaves

@@ -8,6 +8,7 @@ use cloudstack_usage::store::{
 use cloudstack_usage::{Error, ErrorKind, Notice, Period, Rejection, Source, UsagePage};
 use serde::{Deserialize, Serialize};
 
+use crate::columns::count;
 use crate::error::SyncError;
 use crate::plan::{SyncOptions, plan_usage};
 
@@ -201,8 +202,4 @@ impl Fetch<'_> {
             watermark: entry.watermark,
         })
     }
-}
-
-fn count(length: usize) -> u64 {
-    u64::try_from(length).unwrap_or(u64::MAX)
 }

@@ -3,42 +3,15 @@
 
 mod support;
 
-use cloudstack_usage::store::{
-    DEFAULT_CLOUD, MemoryStore, StoreErrorKind, SyncOutcome, SyncRun, UsageStore,
-};
-use cloudstack_usage::{Period, Snapshot, SnapshotFetch, Tag, UsagePage};
+use cloudstack_usage::store::{DEFAULT_CLOUD, StoreErrorKind, SyncOutcome, SyncRun, UsageStore};
+use cloudstack_usage::{Period, Snapshot, Tag};
 use cloudstack_usage_store::SqliteStore;
 use proptest::prelude::*;
 use rusqlite::Connection;
-use support::{all_rejections, all_snapshots, all_usage, daily, day, days};
-
-fn page(records: Vec<cloudstack_usage::ParsedRecord>) -> UsagePage {
-    UsagePage {
-        records,
-        rejections: Vec::new(),
-    }
-}
-
-/// Puts two days of usage and a snapshot, as one sync.
-fn put(store: &mut dyn UsageStore, at: i64, page: &UsagePage, snapshot: &Snapshot) {
-    let run = SyncRun::new(DEFAULT_CLOUD, day(at)).with_range(Period::always());
-    let mut transaction = store.begin_sync(&run).unwrap();
-    transaction.put_usage(page).unwrap();
-    transaction.put_snapshot(&fetched(snapshot)).unwrap();
-    transaction.commit(&SyncOutcome::complete()).unwrap();
-}
-
-fn fetched(snapshot: &Snapshot) -> SnapshotFetch {
-    SnapshotFetch {
-        snapshot: snapshot.clone(),
-        rejections: Vec::new(),
-        notices: Vec::new(),
-    }
-}
-
-fn snapshot() -> Snapshot {
-    cloudstack_usage::store::conformance::full_snapshot(0)
-}
+use support::{
+    all_snapshots, all_usage, answers_as_memory_does, daily, day, days, fetched, page, put,
+    snapshot, steps,
+};
 
 #[test]
 fn a_file_keeps_everything() {
@@ -240,76 +213,13 @@ fn a_row_changed_by_hand_is_an_error_that_names_the_table() {
     assert!(error.to_string().contains("csb_usage"));
 }
 
-/// A step of a random history: records (resource, day, usage), and the snapshot's tags and
-/// whether it has its volume.
-type Step = (Vec<(u8, i64, u8)>, Vec<u8>, bool, bool);
-
-fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let record = (0_u8..2, 0_i64..3, 0_u8..3);
-    let step = (
-        prop::collection::vec(record, 0..8),
-        prop::collection::vec(0_u8..3, 0..4),
-        any::<bool>(),
-        prop::bool::weighted(0.7),
-    );
-    prop::collection::vec(step, 1..8)
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     /// Whatever is put, SQLite answers as the store in memory does.
     #[test]
     fn sqlite_answers_as_memory_does(steps in steps()) {
-        let mut sqlite = SqliteStore::in_memory().unwrap();
-        let mut memory = MemoryStore::new();
-        let mut keys = std::collections::BTreeSet::new();
-        for (number, (records, tags, has_volume, complete)) in (4..).zip(&steps) {
-            let records: Vec<_> = records
-                .iter()
-                .map(|(resource, day, raw)| daily(&resource.to_string(), *day, &raw.to_string()))
-                .collect();
-            keys.extend(records.iter().map(|entry| entry.record.key()));
-            let mut snapshot = snapshot();
-            snapshot.vms[0].tags = tags.iter().map(|tag| Tag::new("key", tag.to_string())).collect();
-            if !has_volume {
-                snapshot.volumes.clear();
-            }
-            let outcome = if *complete { SyncOutcome::complete() } else { SyncOutcome::incomplete() };
-            // two steps fall on one moment now and then
-            let run = SyncRun::new(DEFAULT_CLOUD, day(number / 2)).with_range(Period::always());
-            let mut entries = Vec::new();
-            for store in [&mut sqlite as &mut dyn UsageStore, &mut memory] {
-                let mut transaction = store.begin_sync(&run).unwrap();
-                transaction.put_usage(&page(records.clone())).unwrap();
-                transaction.put_snapshot(&fetched(&snapshot)).unwrap();
-                entries.push(transaction.commit(&outcome).unwrap());
-            }
-            prop_assert_eq!(&entries[0], &entries[1]);
-        }
-        prop_assert_eq!(all_usage(&mut sqlite), all_usage(&mut memory));
-        prop_assert_eq!(all_rejections(&mut sqlite), all_rejections(&mut memory));
-        for known_on in [None, Some(day(3)), Some(day(4))] {
-            prop_assert_eq!(
-                sqlite.lifetimes(DEFAULT_CLOUD, known_on).unwrap(),
-                memory.lifetimes(DEFAULT_CLOUD, known_on).unwrap()
-            );
-        }
-        for key in &keys {
-            prop_assert_eq!(
-                sqlite.versions(DEFAULT_CLOUD, key).unwrap(),
-                memory.versions(DEFAULT_CLOUD, key).unwrap()
-            );
-        }
-        let (of_sqlite, of_memory) = (all_snapshots(&mut sqlite), all_snapshots(&mut memory));
-        prop_assert_eq!(of_sqlite.len(), of_memory.len());
-        for (mut left, mut right) in of_sqlite.into_iter().zip(of_memory) {
-            for side in [&mut left, &mut right] {
-                side.vms[0].tags.sort();
-                side.projects[0].tags.sort();
-            }
-            prop_assert_eq!(left, right);
-        }
+        answers_as_memory_does(&mut SqliteStore::in_memory().unwrap(), &steps)?;
     }
 
     /// Snapshots of random content come back as they were put.

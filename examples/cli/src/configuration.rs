@@ -75,7 +75,7 @@ pub(crate) struct ConnectionArgs {
     clippy::unnecessary_wraps,
     reason = "clap wants a parser that may fail"
 )]
-fn secret(text: &str) -> Result<Secret, String> {
+pub(crate) fn secret(text: &str) -> Result<Secret, String> {
     Ok(Secret::from(text))
 }
 
@@ -102,10 +102,7 @@ impl ConnectionArgs {
     /// When a file cannot be read, the section asked for is in none of them, or endpoint, key
     /// or secret are nowhere.
     pub(crate) fn resolve(&self) -> Result<Connection, Failure> {
-        let home = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cloudstack.ini"));
-        let files = [Some(PathBuf::from("cloudstack.ini")), home];
-        let usual: Vec<PathBuf> = files.into_iter().flatten().collect();
-        self.resolve_with(&usual)
+        self.resolve_with(&usual_files())
     }
 
     fn resolve_with(&self, usual: &[PathBuf]) -> Result<Connection, Failure> {
@@ -155,8 +152,32 @@ impl ConnectionArgs {
         self.profile.as_deref().unwrap_or(SECTION)
     }
 
-    /// The section of each file that has it, the most important first.
-    fn sections(&self, usual: &[PathBuf]) -> Result<Vec<Section>, Failure> {
+    /// A setting of the configuration files alone, such as a password of a database.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub(crate) fn setting(&self, name: &str) -> Result<Option<String>, Failure> {
+        let (sections, _) = self.read_sections(&usual_files())?;
+        let found = sections.iter().find_map(|section| section.get(name));
+        Ok(found.filter(|text| !text.is_empty()))
+    }
+
+    /// The same arguments where the command has no flags for them.
+    pub(crate) fn of_environment() -> Self {
+        Self {
+            endpoint: None,
+            key: None,
+            secret: None,
+            method: None,
+            timeout: None,
+            profile: std::env::var("CLOUDSTACK_REGION").ok(),
+            config: std::env::var_os("CLOUDSTACK_CONFIG").map(PathBuf::from),
+        }
+    }
+
+    /// The section of each file that has it, the most important first; and whether there was
+    /// any file.
+    fn read_sections(&self, usual: &[PathBuf]) -> Result<(Vec<Section>, bool), Failure> {
         let mut sections = Vec::new();
         let named = self.config.iter().map(|path| (path, true));
         let mut read_any = false;
@@ -167,6 +188,12 @@ impl ConnectionArgs {
             read_any = true;
             sections.extend(Section::read(path, self.section_name())?);
         }
+        Ok((sections, read_any))
+    }
+
+    /// The same, where a section that was asked for must be there.
+    fn sections(&self, usual: &[PathBuf]) -> Result<Vec<Section>, Failure> {
+        let (sections, read_any) = self.read_sections(usual)?;
         // a section asked for by name that is nowhere is a slip of the pen
         if let (Some(name), true) = (&self.profile, sections.is_empty()) {
             let complete = self.endpoint.is_some() && self.key.is_some() && self.secret.is_some();
@@ -181,6 +208,13 @@ impl ConnectionArgs {
         }
         Ok(sections)
     }
+}
+
+/// The files that `cs` reads.
+fn usual_files() -> Vec<PathBuf> {
+    let home = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cloudstack.ini"));
+    let files = [Some(PathBuf::from("cloudstack.ini")), home];
+    files.into_iter().flatten().collect()
 }
 
 fn wrong(name: &str, wanted: &str) -> Failure {

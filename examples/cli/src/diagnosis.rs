@@ -1,14 +1,12 @@
 //! What can keep a sync from working, checked one by one.
 
-use std::path::Path;
-
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use cloudstack_usage::store::UsageStore;
 use cloudstack_usage::{
     BlockingClient, ClientOptions, DateDialect, ErrorKind, Kind, Period, Source as _,
     metadata_requests,
 };
-use cloudstack_usage_store::SqliteStore;
+use cloudstack_usage_store::StoreLocation;
 use serde::Serialize;
 
 use crate::exit::Exit;
@@ -195,16 +193,13 @@ fn usage(client: &mut BlockingClient, now: DateTime<Utc>) -> Vec<Check> {
 }
 
 /// The checks of a database.
-pub(crate) fn of_database(database: &Path, cloud: &str, now: DateTime<Utc>) -> Vec<Check> {
-    if !database.exists() {
-        let message = format!(
-            "{} is not there yet; the first sync makes it",
-            database.display()
-        );
+pub(crate) fn of_database(database: &StoreLocation, cloud: &str, now: DateTime<Utc>) -> Vec<Check> {
+    if !database.may_exist() {
+        let message = format!("{database} is not there yet; the first sync makes it");
         return vec![Check::ok("database", message)];
     }
-    match SqliteStore::open_read_only(database) {
-        Ok(mut store) => of_store(&mut store, cloud, now)
+    match database.open_read_only() {
+        Ok(mut store) => of_store(&mut *store, cloud, now)
             .unwrap_or_else(|error| vec![Check::failed("database", &error)]),
         Err(error) => vec![Check::failed("database", &error.into())],
     }

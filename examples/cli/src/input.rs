@@ -9,25 +9,67 @@ use cloudstack_usage::{
     Error, ErrorKind, Label, Period, Rejection, Snapshot, UsageLifetimes, UsageRecord,
     read_metadata_folder, read_usage_files,
 };
-use cloudstack_usage_store::SqliteStore;
+use cloudstack_usage_store::StoreLocation;
 
+use crate::configuration::{ConnectionArgs, Secret, secret};
 use crate::exit::Exit;
 use crate::failure::Failure;
 
 /// The database, for all commands that use one.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct DatabaseArgs {
-    /// The SQLite database.
+    /// The database: a file of SQLite, or `mysql://USER@HOST:PORT/DATABASE` for MariaDB.
     #[arg(
         long,
-        value_name = "FILE",
+        value_name = "FILE|URL",
         env = "CSBILL_DATABASE",
-        default_value = "csbill.sqlite"
+        hide_env_values = true, // a URL may hold a password
+        default_value = "csbill.sqlite",
+        value_parser = secret // clap shows a value that a parser refuses
     )]
-    pub(crate) database: PathBuf,
+    pub(crate) database: Secret,
+    /// The password for MariaDB; better given by the environment, or as `database_password`
+    /// in the section of the files that `csbill sync` reads.
+    #[arg(
+        long,
+        env = "CSBILL_DATABASE_PASSWORD",
+        hide_env_values = true,
+        value_parser = secret
+    )]
+    pub(crate) database_password: Option<Secret>,
     /// The cloud's name within the database.
     #[arg(long, value_name = "NAME", default_value = DEFAULT_CLOUD)]
     pub(crate) cloud: String,
+}
+
+impl DatabaseArgs {
+    /// The database with its password, taken from the files where it is nowhere else.
+    ///
+    /// # Errors
+    /// When the database's URL is none, or a configuration file cannot be read.
+    pub(crate) fn location(&self) -> Result<StoreLocation, Failure> {
+        self.location_with(&ConnectionArgs::of_environment())
+    }
+
+    /// The same for a command that has flags for the files.
+    ///
+    /// # Errors
+    /// When the database's URL is none, or a configuration file cannot be read.
+    pub(crate) fn location_with(&self, files: &ConnectionArgs) -> Result<StoreLocation, Failure> {
+        let location = StoreLocation::parse(self.database.expose())?;
+        let needs_password = match &location {
+            StoreLocation::Server(server) => server.password().is_none(),
+            StoreLocation::File(_) => false,
+        };
+        if !needs_password {
+            return Ok(location);
+        }
+        let password = match &self.database_password {
+            Some(password) => Some(password.expose().to_owned()),
+            None => files.setting("database_password")?,
+        };
+        Ok(location.with_password(password.map(cloudstack_usage::Secret::new)))
+    }
 }
 
 /// Files as CloudStack answered, plain or gzip.
@@ -66,7 +108,7 @@ impl InputArgs {
 
     /// The same where something is there: nothing without files and database.
     pub(crate) fn open_if_there(&self) -> Result<Option<Input>, Failure> {
-        let is_there = !self.files.usage.is_empty() || self.database.database.exists();
+        let is_there = !self.files.usage.is_empty() || self.database.location()?.may_exist();
         is_there.then(|| self.open()).transpose()
     }
 }
@@ -74,7 +116,7 @@ impl InputArgs {
 /// An opened input.
 pub(crate) enum Input {
     Store {
-        store: SqliteStore,
+        store: Box<dyn UsageStore + Send>,
         cloud: String,
         /// What was known then; none for what is known now.
         known_on: Option<DateTime<Utc>>,
@@ -88,22 +130,21 @@ pub(crate) enum Input {
 
 impl Input {
     pub(crate) fn database(arguments: &DatabaseArgs) -> Result<Self, Failure> {
-        if !arguments.database.exists() {
+        let location = arguments.location()?;
+        if !location.may_exist() {
             let message = format!(
-                "there is no database {}; run `csbill sync` first, or name it with --database",
-                arguments.database.display()
+                "there is no database {location}; run `csbill sync` first, or name it with --database"
             );
             return Err(Failure::new(Exit::Store, message));
         }
-        let mut store = SqliteStore::open_read_only(&arguments.database)?;
+        let mut store = location.open_read_only()?;
         let clouds = store.clouds()?;
         if !clouds.contains(&arguments.cloud) {
-            let database = arguments.database.display();
             let message = if clouds.is_empty() {
-                format!("{database} holds no usage yet; run `csbill sync` first")
+                format!("{location} holds no usage yet; run `csbill sync` first")
             } else {
                 format!(
-                    "{database} holds no cloud {:?}, but {}",
+                    "{location} holds no cloud {:?}, but {}",
                     arguments.cloud,
                     clouds.join(", ")
                 )

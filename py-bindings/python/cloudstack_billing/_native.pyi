@@ -159,16 +159,17 @@ class Inventory:
 
 @final
 class Store:
-    """A SQLite database that `csbill sync` has filled, opened for reading.
+    """A database that `csbill sync` has filled, opened for reading: a file of SQLite, or
+    `mysql://USER@HOST:PORT/DATABASE` for MariaDB.
 
     In a process that forks (a preloading server, Ansible), open it after the fork: a store
     used in a fork raises `ForkedStoreError`. Threads may share a store; they take turns.
     """
 
     @staticmethod
-    def open(path: str | os.PathLike[str]) -> Store:
+    def open(path: str | os.PathLike[str], *, password: str | None = None) -> Store:
         """Opens a database. A missing file raises `MissingFileError`, whatever else is
-        wrong `StoreError`."""
+        wrong `StoreError`. The password is for MariaDB alone, and never shown."""
     def close(self) -> None:
         """Closes the database. Further calls raise `StoreError`."""
     def usage(self, period: Period, *, cloud: str = "cloudstack") -> Usage:

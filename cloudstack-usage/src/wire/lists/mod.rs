@@ -59,7 +59,7 @@ impl Kind {
     }
 
     /// The name of the list in the answer.
-    pub(super) fn list_name(self) -> &'static str {
+    pub(crate) fn list_name(self) -> &'static str {
         self.names().1
     }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use cloudstack_usage::store::{StoreError, StoreErrorKind};
 
-use super::migration::sha256_hex;
+use crate::schema::sha256_hex;
 
 /// Holds the lock of a cloud's sync until dropped. The operating system frees it when the
 /// process ends, however it ends; the file itself stays, since removing it would let two

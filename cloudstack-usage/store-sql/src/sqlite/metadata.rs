@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 use cloudstack_usage::Kind;
 use cloudstack_usage::store::{
-    Entity, SnapshotAssembler, SnapshotCounts, SnapshotSink, StoreError, kind_from_name, kind_name,
+    Entity, SnapshotAssembler, SnapshotCounts, SnapshotSink, StoreError, kind_name,
 };
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::SqliteStore;
 use super::failure::Failure;
 use super::time::{instant, millis};
+use crate::columns::{kinds_json, parse_kind, parse_kinds};
 
 /// A snapshot as it goes into the database.
 #[derive(Debug)]
@@ -107,8 +108,13 @@ fn last_snapshot(
         .query_row(sql, [cloud], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()
         .map_err(failure.of("csb_snapshot"))?;
-    row.map(|(at, complete)| Ok((at, parse_kinds(&complete, failure)?)))
-        .transpose()
+    row.map(|(at, complete)| {
+        Ok((
+            at,
+            parse_kinds(&complete).map_err(|error| failure.corrupt("csb_snapshot", error))?,
+        ))
+    })
+    .transpose()
 }
 
 fn insert_snapshot(
@@ -118,9 +124,7 @@ fn insert_snapshot(
     at: i64,
     complete: &BTreeSet<Kind>,
 ) -> Result<i64, StoreError> {
-    let names: Vec<&str> = complete.iter().map(|kind| kind_name(*kind)).collect();
-    let json =
-        serde_json::to_string(&names).map_err(|error| failure.corrupt("csb_snapshot", error))?;
+    let json = kinds_json(complete).map_err(|error| failure.corrupt("csb_snapshot", error))?;
     connection
         .execute(
             "INSERT INTO csb_snapshot (cloud, at, complete) VALUES (?, ?, ?)",
@@ -153,20 +157,6 @@ fn insert_entity(
     ])
 }
 
-fn parse_kinds(json: &str, failure: &Failure) -> Result<BTreeSet<Kind>, StoreError> {
-    let names: Vec<String> =
-        serde_json::from_str(json).map_err(|error| failure.corrupt("csb_snapshot", error))?;
-    names
-        .iter()
-        .map(|name| parse_kind(name, "csb_snapshot", failure))
-        .collect()
-}
-
-fn parse_kind(name: &str, table: &str, failure: &Failure) -> Result<Kind, StoreError> {
-    kind_from_name(name)
-        .ok_or_else(|| failure.corrupt(table, format!("{name:?} is no kind of entry")))
-}
-
 /// Reads the snapshots one after the other: what stays between two is read once.
 pub(super) fn snapshots(
     store: &SqliteStore,
@@ -187,7 +177,10 @@ pub(super) fn snapshots(
     for (id, at, complete) in list(&view, failure, cloud, as_known_on)? {
         advance(&view, failure, cloud, id, &mut assembler)?;
         let at = instant(at, "csb_snapshot", failure)?;
-        sink(assembler.at(at, parse_kinds(&complete, failure)?))?;
+        sink(assembler.at(
+            at,
+            parse_kinds(&complete).map_err(|error| failure.corrupt("csb_snapshot", error))?,
+        ))?;
     }
     Ok(())
 }
@@ -226,7 +219,7 @@ fn advance(
     let mut rows = statement.query([cloud, snapshot]).map_err(&failed)?;
     while let Some(row) = rows.next().map_err(&failed)? {
         let kind: String = row.get(1).map_err(&failed)?;
-        let kind = parse_kind(&kind, "csb_entity", failure)?;
+        let kind = parse_kind(&kind).map_err(|error| failure.corrupt("csb_entity", error))?;
         assembler.remove(kind, row.get(0).map_err(&failed)?);
     }
     let sql = "SELECT id, kind, entry FROM csb_entity
@@ -235,7 +228,7 @@ fn advance(
     let mut rows = statement.query([cloud, snapshot]).map_err(&failed)?;
     while let Some(row) = rows.next().map_err(&failed)? {
         let kind: String = row.get(1).map_err(&failed)?;
-        let kind = parse_kind(&kind, "csb_entity", failure)?;
+        let kind = parse_kind(&kind).map_err(|error| failure.corrupt("csb_entity", error))?;
         let entry: String = row.get(2).map_err(&failed)?;
         assembler.insert(kind, row.get(0).map_err(&failed)?, &entry)?;
     }

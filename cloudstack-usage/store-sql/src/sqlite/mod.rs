@@ -1,5 +1,6 @@
 //! The store in SQLite.
 
+mod document;
 mod failure;
 mod label;
 mod lock;
@@ -16,8 +17,9 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use cloudstack_usage::store::{
-    Label, LabelTarget, LabelVersion, RecordSink, SnapshotSink, StoreError, StoredRecord,
-    StoredRejection, SyncEntry, SyncRun, SyncTransaction, UsageQuery, UsageStore,
+    Document, DocumentDigest, DocumentEntry, DocumentKind, Label, LabelTarget, LabelVersion,
+    RecordSink, SnapshotSink, StoreError, StoredRecord, StoredRejection, SyncEntry, SyncRun,
+    SyncTransaction, UsageQuery, UsageStore,
 };
 use cloudstack_usage::{Period, RecordKey, UsageLifetimes};
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
@@ -222,6 +224,36 @@ impl UsageStore for SqliteStore {
             return Ok(Vec::new());
         };
         label::versions(&self.connection, &self.failure, cloud)
+    }
+
+    fn record_document(&mut self, cloud: &str, document: &Document) -> Result<bool, StoreError> {
+        document::record(self, cloud, document)
+    }
+
+    fn documents(
+        &mut self,
+        cloud: &str,
+        kind: Option<DocumentKind>,
+    ) -> Result<Vec<DocumentEntry>, StoreError> {
+        document::list(self, cloud, kind)
+    }
+
+    fn document(
+        &mut self,
+        cloud: &str,
+        kind: DocumentKind,
+        name: &str,
+        as_known_on: Option<DateTime<Utc>>,
+    ) -> Result<Option<Document>, StoreError> {
+        document::newest(self, cloud, kind, name, as_known_on)
+    }
+
+    fn document_by_digest(
+        &mut self,
+        cloud: &str,
+        digest: &DocumentDigest,
+    ) -> Result<Option<Document>, StoreError> {
+        document::by_digest(self, cloud, digest)
     }
 }
 

@@ -13,6 +13,7 @@ use super::failure::Failure;
 use super::lock::SyncLock;
 use super::time::{instant, millis};
 use super::{SqliteStore, metadata, rejection, require_cloud, usage};
+use crate::columns::count;
 
 pub(super) struct SqliteSync<'a> {
     store: &'a mut SqliteStore,
@@ -174,8 +175,4 @@ impl Drop for SqliteSync<'_> {
     fn drop(&mut self) {
         usage::drop_stage(&self.store.connection);
     }
-}
-
-fn count(length: usize) -> u64 {
-    u64::try_from(length).unwrap_or(u64::MAX)
 }

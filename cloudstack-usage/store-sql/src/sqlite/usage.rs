@@ -12,6 +12,7 @@ use rust_decimal::Decimal;
 
 use super::failure::Failure;
 use super::time::millis;
+use crate::columns::{UsageColumns, count, sortable};
 
 const STAGE: &str = "the staged usage";
 
@@ -92,20 +93,20 @@ pub(super) fn stage(
             let record = &entry.record;
             let json =
                 serde_json::to_string(record).map_err(|error| failure.corrupt(STAGE, error))?;
-            let text = |id: Option<String>| id;
+            let columns = UsageColumns::of(record);
             insert
                 .execute(params![
-                    record.key().as_bytes(),
-                    sortable(record.raw_usage),
-                    record.usage_type.id(),
+                    columns.key,
+                    columns.sort_usage,
+                    columns.usage_type,
                     millis(record.window.start()),
                     millis(record.window.end()),
-                    record.raw_usage.to_string(),
-                    text(record.resource.as_ref().map(ToString::to_string)),
-                    text(record.vm.as_ref().map(ToString::to_string)),
-                    record.owner.domain.to_string(),
-                    text(record.owner.account().map(ToString::to_string)),
-                    text(record.owner.project().map(ToString::to_string)),
+                    columns.raw_usage,
+                    columns.resource,
+                    columns.vm,
+                    columns.domain,
+                    columns.account,
+                    columns.project,
                     json,
                     &*entry.json,
                 ])
@@ -280,43 +281,7 @@ impl Merger<'_> {
     }
 }
 
-/// A text that sorts as the number does, the same for equal numbers: as many digits before
-/// the point as a `Decimal` can have, and no zeros at the end. `rawusage` is never negative.
-fn sortable(usage: Decimal) -> String {
-    let text = usage.normalize().to_string();
-    let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
-    format!("{whole:0>29}.{fraction}")
-}
-
-fn count(length: usize) -> u64 {
-    u64::try_from(length).unwrap_or(u64::MAX)
-}
-
 /// Reads a record back from its column.
 pub(super) fn parse_record(json: &str, failure: &Failure) -> Result<UsageRecord, StoreError> {
     serde_json::from_str(json).map_err(|error| failure.corrupt("csb_usage", error))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn sortable_texts_compare_as_the_numbers_do(
-            a in 0_i128..1_000_000_000_000_000_000_000_000_000, a_scale in 0_u32..12,
-            b in 0_i128..1_000_000_000_000_000_000_000_000_000, b_scale in 0_u32..12,
-        ) {
-            let (a, b) = (Decimal::from_i128_with_scale(a, a_scale), Decimal::from_i128_with_scale(b, b_scale));
-            prop_assert_eq!(sortable(a).cmp(&sortable(b)), a.cmp(&b));
-        }
-    }
-
-    #[test]
-    fn zeros_at_the_end_make_no_other_number() {
-        let number = |text| Decimal::from_str_exact(text).unwrap();
-        assert_eq!(sortable(number("1.50")), sortable(number("1.5")));
-        assert!(sortable(number("9.9")) < sortable(number("10")));
-    }
 }

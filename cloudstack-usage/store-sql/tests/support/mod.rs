@@ -1,13 +1,21 @@
 //! A cloud made of records and snapshots, for tests.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+#[cfg(feature = "mariadb")]
+pub(crate) mod mariadb;
+
 use chrono::{DateTime, TimeDelta, Utc};
+use cloudstack_usage::Tag;
 use cloudstack_usage::store::conformance::{full_snapshot, usage_record};
-use cloudstack_usage::store::{DEFAULT_CLOUD, StoredRejection, UsageQuery, UsageStore};
+use cloudstack_usage::store::{
+    DEFAULT_CLOUD, MemoryStore, StoredRejection, SyncOutcome, SyncRun, UsageQuery, UsageStore,
+};
 use cloudstack_usage::{
     Error, ErrorKind, Kind, ParsedRecord, Period, Rejection, Snapshot, SnapshotFetch, Source,
     UsageFetch, UsagePage, UsageRecord,
 };
+use proptest::prelude::*;
+use proptest::test_runner::TestCaseError;
 
 /// A source that answers from memory, in small pages.
 #[derive(Clone)]
@@ -122,4 +130,110 @@ pub(crate) fn all_snapshots(store: &mut dyn UsageStore) -> Vec<Snapshot> {
 
 pub(crate) fn all_rejections(store: &mut dyn UsageStore) -> Vec<StoredRejection> {
     store.rejections(DEFAULT_CLOUD, Period::always()).unwrap()
+}
+
+pub(crate) fn page(records: Vec<cloudstack_usage::ParsedRecord>) -> UsagePage {
+    UsagePage {
+        records,
+        rejections: Vec::new(),
+    }
+}
+
+/// Puts two days of usage and a snapshot, as one sync.
+pub(crate) fn put(store: &mut dyn UsageStore, at: i64, page: &UsagePage, snapshot: &Snapshot) {
+    let run = SyncRun::new(DEFAULT_CLOUD, day(at)).with_range(Period::always());
+    let mut transaction = store.begin_sync(&run).unwrap();
+    transaction.put_usage(page).unwrap();
+    transaction.put_snapshot(&fetched(snapshot)).unwrap();
+    transaction.commit(&SyncOutcome::complete()).unwrap();
+}
+
+pub(crate) fn fetched(snapshot: &Snapshot) -> SnapshotFetch {
+    SnapshotFetch {
+        snapshot: snapshot.clone(),
+        rejections: Vec::new(),
+        notices: Vec::new(),
+    }
+}
+
+pub(crate) fn snapshot() -> Snapshot {
+    cloudstack_usage::store::conformance::full_snapshot(0)
+}
+
+/// A step of a random history: records (resource, day, usage), and the snapshot's tags and
+/// whether it has its volume.
+pub(crate) type Step = (Vec<(u8, i64, u8)>, Vec<u8>, bool, bool);
+
+pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let record = (0_u8..2, 0_i64..3, 0_u8..3);
+    let step = (
+        prop::collection::vec(record, 0..8),
+        prop::collection::vec(0_u8..3, 0..4),
+        any::<bool>(),
+        prop::bool::weighted(0.7),
+    );
+    prop::collection::vec(step, 1..8)
+}
+
+/// Whatever is put, this store answers as the one in memory does.
+pub(crate) fn answers_as_memory_does(
+    store: &mut dyn UsageStore,
+    steps: &[Step],
+) -> Result<(), TestCaseError> {
+    let mut memory = MemoryStore::new();
+    let mut keys = std::collections::BTreeSet::new();
+    for (number, (records, tags, has_volume, complete)) in (4..).zip(steps) {
+        let records: Vec<_> = records
+            .iter()
+            .map(|(resource, day, raw)| daily(&resource.to_string(), *day, &raw.to_string()))
+            .collect();
+        keys.extend(records.iter().map(|entry| entry.record.key()));
+        let mut snapshot = snapshot();
+        snapshot.vms[0].tags = tags
+            .iter()
+            .map(|tag| Tag::new("key", tag.to_string()))
+            .collect();
+        if !has_volume {
+            snapshot.volumes.clear();
+        }
+        let outcome = if *complete {
+            SyncOutcome::complete()
+        } else {
+            SyncOutcome::incomplete()
+        };
+        // two steps fall on one moment now and then
+        let run = SyncRun::new(DEFAULT_CLOUD, day(number / 2)).with_range(Period::always());
+        let mut entries = Vec::new();
+        for store in [&mut *store, &mut memory as &mut dyn UsageStore] {
+            let mut transaction = store.begin_sync(&run).unwrap();
+            transaction.put_usage(&page(records.clone())).unwrap();
+            transaction.put_snapshot(&fetched(&snapshot)).unwrap();
+            entries.push(transaction.commit(&outcome).unwrap());
+        }
+        prop_assert_eq!(&entries[0], &entries[1]);
+    }
+    prop_assert_eq!(all_usage(&mut *store), all_usage(&mut memory));
+    prop_assert_eq!(all_rejections(&mut *store), all_rejections(&mut memory));
+    for known_on in [None, Some(day(3)), Some(day(4))] {
+        prop_assert_eq!(
+            store.lifetimes(DEFAULT_CLOUD, known_on).unwrap(),
+            memory.lifetimes(DEFAULT_CLOUD, known_on).unwrap()
+        );
+    }
+    for key in &keys {
+        prop_assert_eq!(
+            store.versions(DEFAULT_CLOUD, key).unwrap(),
+            memory.versions(DEFAULT_CLOUD, key).unwrap()
+        );
+    }
+    let (of_store, of_memory) = (all_snapshots(&mut *store), all_snapshots(&mut memory));
+    prop_assert_eq!(of_store.len(), of_memory.len());
+    for (mut left, mut right) in of_store.into_iter().zip(of_memory) {
+        for side in [&mut left, &mut right] {
+            side.vms[0].tags.sort();
+            side.projects[0].tags.sort();
+        }
+        prop_assert_eq!(left, right);
+    }
+    Ok(())
 }

@@ -55,10 +55,13 @@ impl DemoArgs {
         let book = rating::load_book(&book)?;
         let period = rating::civil_period(&book, self.month.first(), self.month.last())?;
         std::fs::create_dir_all(&self.out).map_err(|error| Failure::file(&self.out, &error))?;
+        let file = self.out.join("csbill.sqlite");
         let database = DatabaseArgs {
-            database: self.out.join("csbill.sqlite"),
+            database: Secret::from(&*file.to_string_lossy()),
+            database_password: None,
             cloud: cloudstack_usage::store::DEFAULT_CLOUD.to_owned(),
         };
+        remove(&file)?;
         let synced = sync_recording(&data, &database)?;
         let progress = Progress::new("rating");
         let bill = rating::rate(&book, period, &mut Input::database(&database)?)?;
@@ -89,13 +92,28 @@ impl DemoArgs {
             for file in &files {
                 let _ = writeln!(text, "  {}", file.display());
             }
-            let _ = writeln!(text, "  {}", database.database.display());
+            let _ = writeln!(text, "  {}", file.display());
             text
         };
         output::to_stdout(text.as_bytes())?;
         // that the recorded month has doubtful records is what the demo shows
         Ok(Exit::Success)
     }
+}
+
+/// Takes away the database of an earlier demo.
+fn remove(database: &Path) -> Result<(), Failure> {
+    for suffix in ["", "-wal", "-shm"] {
+        let mut name = database.as_os_str().to_owned();
+        name.push(suffix);
+        match std::fs::remove_file(&name) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(Failure::file(Path::new(&name), &error));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// What it took to get everything.
@@ -128,16 +146,6 @@ fn sync_recording(data: &Path, database: &DatabaseArgs) -> Result<Synced, Failur
         method: Method::Post,
         timeout_seconds: 60,
     };
-    for suffix in ["", "-wal", "-shm"] {
-        let mut name = database.database.clone().into_os_string();
-        name.push(suffix);
-        match std::fs::remove_file(&name) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(Failure::file(Path::new(&name), &error));
-            }
-            _ => {}
-        }
-    }
     let mut records = 0;
     for at in &times {
         server.set_now(*at);
@@ -145,7 +153,7 @@ fn sync_recording(data: &Path, database: &DatabaseArgs) -> Result<Synced, Failur
         records += run_sync(
             &connection,
             &FetchArgs::default(),
-            &database.database,
+            &database.location()?,
             &options,
         )?
         .usage

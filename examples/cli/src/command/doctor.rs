@@ -32,11 +32,10 @@ impl DoctorArgs {
     pub(crate) fn run(&self, json: bool) -> Result<Exit, Failure> {
         let now = self.as_of.unwrap_or_else(Utc::now);
         let mut checks = self.of_server(now);
-        checks.extend(of_database(
-            &self.database.database,
-            &self.database.cloud,
-            now,
-        ));
+        checks.extend(match self.database.location_with(&self.connection) {
+            Ok(location) => of_database(&location, &self.database.cloud, now),
+            Err(failure) => vec![Check::failed("database", &failure)],
+        });
         if json {
             output::to_stdout(output::json_text(&checks)?.as_bytes())?;
         } else {

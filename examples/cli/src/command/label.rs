@@ -4,9 +4,8 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
-use cloudstack_usage::store::{Label, LabelTarget, UsageStore};
+use cloudstack_usage::store::{Label, LabelTarget};
 use cloudstack_usage::{History, Inventory, InventoryBuilder, Period, ResourceId};
-use cloudstack_usage_store::SqliteStore;
 use rating_engine::When;
 use serde::Deserialize;
 
@@ -264,9 +263,9 @@ impl LabelChangeArgs {
             .collect();
         labels.iter().try_for_each(Label::check)?;
         let mut store = if self.diff {
-            SqliteStore::open_read_only(&self.database.database)?
+            self.database.location()?.open_read_only()?
         } else {
-            SqliteStore::open(&self.database.database)?
+            self.database.location()?.open()?
         };
         let mut made = Vec::new();
         for (change, label) in changes.iter().zip(&labels) {
@@ -428,7 +427,7 @@ fn list(
     known_on: Option<DateTime<Utc>>,
     json: bool,
 ) -> Result<Exit, Failure> {
-    let mut store = SqliteStore::open_read_only(&database.database)?;
+    let mut store = database.location()?.open_read_only()?;
     let labels = store.labels(&database.cloud, known_on)?;
     if json {
         output::to_stdout(output::json_text(&labels)?.as_bytes())?;

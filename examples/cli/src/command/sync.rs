@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
 use clap::Args;
-use cloudstack_usage::store::{SyncRun, UsageStore as _};
-use cloudstack_usage::{BlockingClient, ClientOptions, Credentials, HttpMethod};
-use cloudstack_usage_store::{SqliteStore, SyncOptions, SyncProgress, SyncReport, sync};
+use cloudstack_usage::store::{SyncRun, UsageStore};
+use cloudstack_usage::{BlockingClient, ClientOptions, Credentials, HttpMethod, Source};
+use cloudstack_usage_store::{StoreLocation, SyncOptions, SyncProgress, SyncReport, sync};
 
-use crate::configuration::{Connection, ConnectionArgs, Method};
+use crate::configuration::{Connection, ConnectionArgs, Method, Secret, secret};
 use crate::daemon::DaemonArgs;
 use crate::dates::{Date, instant};
 use crate::exit::Exit;
@@ -32,10 +32,62 @@ pub(crate) struct SyncArgs {
     /// what is stored (two months at the first time).
     #[arg(long, value_name = "DATE")]
     from: Option<Date>,
+    /// Fetch this alone: the usage, or the metadata as it is now.
+    #[arg(long, value_name = "WHAT")]
+    only: Option<Part>,
     #[command(flatten)]
     fetching: FetchArgs,
     #[command(flatten)]
+    sql: SqlArgs,
+    #[command(flatten)]
     daemon: DaemonArgs,
+}
+
+/// A part of what a sync fetches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Part {
+    /// Usage records.
+    Usage,
+    /// Names, owners, sizes, attachments, tags.
+    Metadata,
+}
+
+/// CloudStack's own databases in place of its API.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "CloudStack's databases")]
+struct SqlArgs {
+    /// Read them there: `mysql://USER@HOST:PORT/cloud_usage`; the user needs SELECT alone.
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "CLOUDSTACK_SQL",
+        hide_env_values = true, // a URL may hold a password
+        value_parser = secret   // clap shows a value that a parser refuses
+    )]
+    sql: Option<Secret>,
+    /// The password; better given by the environment, or as `sql_password` in the section of
+    /// the configuration files.
+    #[arg(
+        long,
+        env = "CLOUDSTACK_SQL_PASSWORD",
+        hide_env_values = true,
+        value_parser = secret
+    )]
+    sql_password: Option<Secret>,
+    /// The name of the management server's database.
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "CLOUDSTACK_SQL_CLOUD",
+        default_value = "cloud"
+    )]
+    sql_cloud: String,
+}
+
+/// What a sync reads.
+enum Place<'a> {
+    Api(Connection),
+    Sql(&'a Secret),
 }
 
 /// How to fetch.
@@ -65,12 +117,15 @@ impl Default for FetchArgs {
 
 impl SyncArgs {
     pub(crate) fn run(&self, json: bool) -> Result<Exit, Failure> {
-        let connection = self.connection.resolve()?;
+        let place = match &self.sql.sql {
+            Some(url) => Place::Sql(url),
+            None => Place::Api(self.connection.resolve()?),
+        };
         let cloud = self.database.cloud.as_str();
         if self.daemon.daemon {
-            return self.daemon.run(cloud, || self.sync(&connection));
+            return self.daemon.run(cloud, || self.sync(&place));
         }
-        let report = self.daemon.once(cloud, || self.sync(&connection))?;
+        let report = self.daemon.once(cloud, || self.sync(&place))?;
         if json {
             output::to_stdout(output::json_text(&report)?.as_bytes())?;
         } else {
@@ -80,7 +135,7 @@ impl SyncArgs {
     }
 
     /// Syncs once.
-    fn sync(&self, connection: &Connection) -> Result<SyncReport, Failure> {
+    fn sync(&self, place: &Place<'_>) -> Result<SyncReport, Failure> {
         let mut options = SyncOptions::new(self.as_of.unwrap_or_else(Utc::now))
             .cloud(self.database.cloud.as_str());
         options.margin = TimeDelta::hours(i64::from(self.fetching.longest_window));
@@ -91,44 +146,97 @@ impl SyncArgs {
             };
             options = options.first_from(from).since(from);
         }
-        run_sync(
-            connection,
-            &self.fetching,
-            &self.database.database,
-            &options,
-        )
+        options = match self.only {
+            None => options,
+            Some(Part::Usage) => options.kinds([]),
+            Some(Part::Metadata) => options.without_usage(),
+        };
+        let database = self.database.location_with(&self.connection)?;
+        match place {
+            Place::Sql(url) => self.run_sql(url, &database, &options),
+            Place::Api(connection) => run_sync(connection, &self.fetching, &database, &options),
+        }
     }
 }
 
-/// Syncs once. A database that did not exist before and got nothing is not left behind.
+impl SyncArgs {
+    /// Syncs from CloudStack's own databases.
+    #[cfg(feature = "mariadb")]
+    fn run_sql(
+        &self,
+        url: &Secret,
+        database: &StoreLocation,
+        options: &SyncOptions,
+    ) -> Result<SyncReport, Failure> {
+        let mut server = cloudstack_usage::SqlServer::parse(url.expose())?;
+        if server.password().is_none() {
+            let password = match &self.sql.sql_password {
+                Some(password) => Some(password.expose().to_owned()),
+                None => self.connection.setting("sql_password")?,
+            };
+            if let Some(password) = password {
+                server = server.with_password(cloudstack_usage::Secret::new(password));
+            }
+        }
+        let mut source = cloudstack_usage::SqlSource::connect_to(&server, &self.sql.sql_cloud)?;
+        sync_into(&mut source, database, options)
+    }
+
+    #[cfg(not(feature = "mariadb"))]
+    #[expect(clippy::unused_self, reason = "as with the feature")]
+    fn run_sql(
+        &self,
+        _url: &Secret,
+        _database: &StoreLocation,
+        _options: &SyncOptions,
+    ) -> Result<SyncReport, Failure> {
+        let message = "this csbill was built without its feature `mariadb`, which reads databases";
+        Err(Failure::new(crate::exit::Exit::Configuration, message))
+    }
+}
+
+/// Syncs once over the API.
 pub(crate) fn run_sync(
     connection: &Connection,
     fetching: &FetchArgs,
-    database: &Path,
+    database: &StoreLocation,
     options: &SyncOptions,
 ) -> Result<SyncReport, Failure> {
     let mut client = client(connection, fetching)?;
     let notices = client
         .detect_dialect(options.now)
         .map_err(|error| Failure::from(error).at_endpoint(&connection.endpoint))?;
-    let is_new = !database.exists();
-    let mut store = SqliteStore::open(database).inspect_err(|_| {
-        if is_new {
-            remove_unless_locked(database, 0);
+    let mut report = sync_into(&mut client, database, options)
+        .map_err(|failure| failure.at_endpoint(&connection.endpoint))?;
+    report.notices.splice(..0, notices);
+    Ok(report)
+}
+
+/// Syncs a source once. A database that did not exist before and got nothing is not left
+/// behind.
+fn sync_into(
+    source: &mut dyn Source,
+    database: &StoreLocation,
+    options: &SyncOptions,
+) -> Result<SyncReport, Failure> {
+    let new_file = match database {
+        StoreLocation::File(path) if !path.exists() => Some(path),
+        _ => None,
+    };
+    let mut store = database.open().inspect_err(|_| {
+        if let Some(file) = new_file {
+            remove_unless_locked(file, 0);
         }
     })?;
     let progress = Progress::new("asking CloudStack");
-    let synced = sync(&mut client, &mut store, options, &mut |step| {
+    let synced = sync(source, &mut *store, options, &mut |step| {
         progress.say(said(&step));
     });
     drop(progress);
-    if synced.is_err() && is_new {
-        remove_if_empty(&mut store, database, options);
+    if let (Err(_), Some(file)) = (&synced, new_file) {
+        remove_if_empty(&mut *store, file, options);
     }
-    let mut report =
-        synced.map_err(|error| Failure::from(error).at_endpoint(&connection.endpoint))?;
-    report.notices.splice(..0, notices);
-    Ok(report)
+    Ok(synced?)
 }
 
 pub(crate) fn client(
@@ -157,7 +265,7 @@ pub(crate) fn client(
 
 /// Takes away a database that holds nothing. While our transaction is open nobody else can
 /// sync this cloud into it; where another cloud has a lock beside it, it stays.
-fn remove_if_empty(store: &mut SqliteStore, database: &Path, options: &SyncOptions) {
+fn remove_if_empty(store: &mut dyn UsageStore, database: &Path, options: &SyncOptions) {
     let is_empty = store.clouds().is_ok_and(|clouds| clouds.is_empty());
     let run = SyncRun::new(&options.cloud, options.now);
     if let (true, Ok(_transaction)) = (is_empty, store.begin_sync(&run)) {

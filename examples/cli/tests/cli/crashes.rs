@@ -1,20 +1,26 @@
 //! A sync that is killed leaves nothing that a later one does not put right.
 
-use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use csbill_replay::{Options, ReplayServer};
 
 use crate::support::{dump, good, last_sync, server, sync};
 
-/// How often a sync is killed, over all databases.
+/// How often a sync is killed, over all databases, unless `CSBILL_TEST_KILLS` says otherwise.
 const KILLS: u32 = 50;
 /// Into how many databases.
 const DATABASES: u32 = 5;
 
+/// The number of kills asked for by the environment.
+pub(crate) fn kills(default: u32) -> u32 {
+    let asked = std::env::var("CSBILL_TEST_KILLS").ok();
+    asked.map_or(default, |text| text.parse().unwrap())
+}
+
 #[test]
-fn fifty_killed_syncs_and_one_more_give_what_one_clean_sync_gives() {
+fn many_killed_syncs_and_one_more_give_what_one_clean_sync_gives() {
+    let kills = kills(KILLS);
     let server = server(Options::default());
     let at = last_sync();
     let clean = tempfile::tempdir().unwrap();
@@ -26,17 +32,10 @@ fn fifty_killed_syncs_and_one_more_give_what_one_clean_sync_gives() {
     let mut killed = 0;
     for database in 0..DATABASES {
         let folder = tempfile::tempdir().unwrap();
-        for attempt in 0..KILLS / DATABASES {
-            let kill = database * (KILLS / DATABASES) + attempt;
-            // spread over the whole run without a pattern (golden ratio, in parts of 2^16)
-            let part = kill.wrapping_mul(40_503) % 65_536;
-            // two thirds while it fetches, the others while it stores
-            let (after, delay) = if kill.is_multiple_of(3) {
-                (requests, whole * part / 65_536 / 2)
-            } else {
-                (requests * part / 65_536, Duration::ZERO)
-            };
-            killed += u32::from(kill_after(folder.path(), &server, &at, after, delay));
+        for attempt in 0..kills / DATABASES {
+            let moment = Moment::of(database * (kills / DATABASES) + attempt, requests, whole);
+            let mut command = sync(folder.path(), &server, &at);
+            killed += u32::from(kill_at(&mut command, &server, &moment));
         }
         good(&mut sync(folder.path(), &server, &at));
         let found = dump(&folder.path().join("csbill.sqlite"));
@@ -46,31 +45,45 @@ fn fifty_killed_syncs_and_one_more_give_what_one_clean_sync_gives() {
         );
     }
     assert!(
-        killed > KILLS / 3,
+        killed > kills / 3,
         "only {killed} syncs were still running when killed"
     );
 }
 
-/// Kills a sync once the server has answered so many of its requests, and some time later.
-/// Says whether it was still running.
-fn kill_after(
-    folder: &Path,
-    server: &ReplayServer,
-    at: &str,
+/// When a sync is killed: once CloudStack has answered so many of its requests, and some
+/// time later.
+pub(crate) struct Moment {
     requests: u32,
     delay: Duration,
-) -> bool {
+}
+
+impl Moment {
+    /// Kills are spread over the whole run without a pattern (golden ratio, in parts of 2^16):
+    /// two thirds while it fetches, the others while it stores.
+    pub(crate) fn of(kill: u32, requests: u32, whole: Duration) -> Self {
+        let part = kill.wrapping_mul(40_503) % 65_536;
+        let (requests, delay) = if kill.is_multiple_of(3) {
+            (requests, whole * part / 65_536 / 2)
+        } else {
+            (requests * part / 65_536, Duration::ZERO)
+        };
+        Self { requests, delay }
+    }
+}
+
+/// Runs a sync and kills it. Says whether it was still running.
+pub(crate) fn kill_at(command: &mut Command, server: &ReplayServer, moment: &Moment) -> bool {
     let before = server.requests().len();
-    let mut child = sync(folder, server, at)
+    let mut child = command
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let reached = || server.requests().len() - before >= requests as usize;
+    let reached = || server.requests().len() - before >= moment.requests as usize;
     while !reached() && child.try_wait().unwrap().is_none() {
         std::thread::sleep(Duration::from_millis(1));
     }
-    std::thread::sleep(delay);
+    std::thread::sleep(moment.delay);
     child.kill().unwrap();
     !child.wait().unwrap().success()
 }

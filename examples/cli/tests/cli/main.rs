@@ -2,12 +2,19 @@
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::panic,
     reason = "helpers of tests fail the test"
 )]
+
+#[cfg(feature = "mariadb")]
+#[path = "../../../../cloudstack-usage/tests/cloudstack_database/mod.rs"]
+mod cloudstack_database;
 
 mod bad_input;
 mod bills;
 mod crashes;
+#[cfg(feature = "mariadb")]
+mod databases;
 mod demo;
 mod operation;
 mod shadow;
