@@ -1,5 +1,11 @@
 //! A service that a tag gives and no price of the customer pays for is never free in silence.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a helper that fails fails its test"
+)]
+
 #[path = "builders/mod.rs"]
 mod support;
 

@@ -29,9 +29,10 @@ use failure::Failure;
 /// How long to wait for another writer before giving up.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The cache is 64 MiB: a first load writes to every page of the indices again and again.
-const SETTINGS: &str =
-    "PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -65536";
+/// The caches are 64 MiB each, for the database and for what is staged: a first load writes
+/// to every page of the indices again and again.
+const SETTINGS: &str = "PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;
+    PRAGMA cache_size = -65536; PRAGMA temp.cache_size = -65536";
 
 /// A store in a SQLite database: a file of its own, or one that a portal has its tables in
 /// too (ours begin with `csb_`).
