@@ -6,9 +6,11 @@ use crate::command::demo::DemoArgs;
 use crate::command::diff::DiffArgs;
 use crate::command::discount::DiscountArgs;
 use crate::command::doctor::DoctorArgs;
+use crate::command::documents::DocumentsArgs;
 use crate::command::explain::ExplainArgs;
 use crate::command::findings::FindingsArgs;
 use crate::command::forecast::ForecastArgs;
+use crate::command::issue::IssueArgs;
 use crate::command::label::LabelArgs;
 use crate::command::leaks::LeaksArgs;
 use crate::command::package::PackageArgs;
@@ -67,6 +69,10 @@ enum Command {
     Package(Box<PackageArgs>),
     /// Add, end or replace a price: a new version of the price book.
     Price(Box<PriceArgs>),
+    /// Issue the bill of a period: keep it, with its price book, in the database for ever.
+    Issue(Box<IssueArgs>),
+    /// List and print what was issued, and the price books it was made with.
+    Documents(Box<DocumentsArgs>),
     /// Rate an issued bill again and print the smallest correction.
     Rerate(Box<RerateArgs>),
     /// Say what a past period would have cost with another price book.
@@ -95,6 +101,8 @@ impl Arguments {
             Command::Leaks(arguments) => arguments.run(self.json),
             Command::Package(arguments) => arguments.run(self.json),
             Command::Price(arguments) => arguments.run(self.json),
+            Command::Issue(arguments) => arguments.run(self.json),
+            Command::Documents(arguments) => arguments.run(self.json),
             Command::Rerate(arguments) => arguments.run(self.json),
             Command::Simulate(arguments) => arguments.run(self.json),
             Command::Shadow(arguments) => arguments.run(self.json),

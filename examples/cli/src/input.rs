@@ -97,6 +97,11 @@ pub(crate) struct InputArgs {
 }
 
 impl InputArgs {
+    /// The database that the flags name.
+    pub(crate) fn database(&self) -> &DatabaseArgs {
+        &self.database
+    }
+
     /// Opens what the flags name: files where any are given, else the database.
     pub(crate) fn open(&self) -> Result<Input, Failure> {
         if self.files.usage.is_empty() {

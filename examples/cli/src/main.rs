@@ -12,6 +12,7 @@ mod edit;
 mod exit;
 mod failure;
 mod input;
+mod ledger;
 mod logging;
 mod metrics;
 mod metrics_server;

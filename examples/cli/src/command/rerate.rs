@@ -4,26 +4,43 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use rating_engine::{Correction, CorrectionLine, Issued, correct};
+use rating_engine::{Correction, CorrectionLine, Issued, PriceBook, correct};
 use serde_json::Value;
 
+use super::issue::IssuerArgs;
+use crate::bill::period_of;
 use crate::columns::{Heading, layout};
-use crate::dates::Month;
+use crate::dates::{Date, Month};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::input::InputArgs;
+use crate::ledger::Ledger;
 use crate::output::{self, Target};
 use crate::rating;
 
 /// Flags of `csbill rerate`.
 #[derive(Debug, Args)]
 pub(crate) struct RerateArgs {
-    /// The bill as it was issued: the JSON of `csbill report bill`.
-    #[arg(long, value_name = "FILE")]
-    issued: PathBuf,
-    /// The corrections that were issued since, in their order.
-    #[arg(long, value_name = "FILE", num_args = 1..)]
+    /// The civil month whose bill `csbill issue` put into the database.
+    #[arg(long, value_name = "YYYY-MM", required_unless_present_any = ["issued", "from"])]
+    month: Option<Month>,
+    /// The first day of that bill's period, or the instant of its beginning.
+    #[arg(long, value_name = "DATE", requires = "to", conflicts_with = "month")]
+    from: Option<Date>,
+    /// The last day, included; or the instant of the end, excluded.
+    #[arg(long, value_name = "DATE", requires = "from")]
+    to: Option<Date>,
+    /// In place of the database's: the bill as it was issued, the JSON of `csbill report bill`.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["month", "from"])]
+    issued: Option<PathBuf>,
+    /// The corrections of that file that were issued since, in their order.
+    #[arg(long, value_name = "FILE", num_args = 1.., requires = "issued")]
     correction: Vec<PathBuf>,
+    /// Issue the correction: it is kept in the database, and the next one comes on top of it.
+    #[arg(long, conflicts_with = "issued")]
+    issue: bool,
+    #[command(flatten)]
+    issuer: IssuerArgs,
     /// The price book, TOML or (by its name) JSON.
     #[arg(long, value_name = "FILE", env = "CSBILL_BOOK")]
     book: PathBuf,
@@ -39,8 +56,9 @@ pub(crate) struct RerateArgs {
 
 impl RerateArgs {
     pub(crate) fn run(&self, json: bool) -> Result<Exit, Failure> {
-        let issued = self.held()?;
+        let issuing = self.issue.then(|| self.issuer.issuing()).transpose()?;
         let book = rating::load_book(&self.book)?;
+        let issued = self.held(&book)?;
         let mut input = self.input.open()?;
         let fresh = rating::rate(&book, issued.period, &mut input)?;
         let Some(mut correction) = correct(&issued, &fresh)? else {
@@ -51,18 +69,33 @@ impl RerateArgs {
             let period = rating::civil_period(&book, month.first(), month.last())?;
             correction = correction.billed_in(period);
         }
-        let text = if json {
-            output::json_text(&correction.to_json())?
-        } else {
-            text(&correction)
-        };
+        let document = output::json_text(&correction.to_json())?;
+        if let Some(issuing) = issuing {
+            let path = &self.book;
+            let book =
+                std::fs::read_to_string(path).map_err(|error| Failure::file(path, &error))?;
+            let mut ledger = Ledger::open(self.input.database())?;
+            ledger.keep_book(&fresh.book.name, &book, &issuing)?;
+            ledger.keep_correction(correction.period, &document, &issuing)?;
+        }
+        let text = if json { document } else { text(&correction) };
         Target::of(self.output.as_deref()).write(text.as_bytes())?;
         Ok(rating::exit(&fresh))
     }
 
     /// What customers hold: the bill with all corrections.
-    fn held(&self) -> Result<Issued, Failure> {
-        let issued = Issued::from_json(&read(&self.issued)?).map_err(named(&self.issued))?;
+    fn held(&self, book: &PriceBook) -> Result<Issued, Failure> {
+        let Some(path) = &self.issued else {
+            let period = period_of(book, self.month, self.from, self.to)?;
+            let held = Ledger::open(self.input.database())?.held(period)?;
+            return held.ok_or_else(|| {
+                let message = format!(
+                    "no bill of {period} was issued; `csbill issue` does, or name a file with --issued"
+                );
+                Failure::new(Exit::Nothing, message)
+            });
+        };
+        let issued = Issued::from_json(&read(path)?).map_err(named(path))?;
         self.correction.iter().try_fold(issued, |issued, path| {
             let correction = Correction::from_json(&read(path)?).map_err(named(path))?;
             issued.with(&correction).map_err(named(path))

@@ -16,6 +16,7 @@ mod crashes;
 #[cfg(feature = "mariadb")]
 mod databases;
 mod demo;
+mod issuing;
 mod operation;
 mod shadow;
 mod support;
