@@ -182,18 +182,12 @@ impl<'a> Subject<'a> {
     }
 
     /// The tags of the resource itself in force at `instant`.
-    pub(crate) fn own_tags_at(
-        &self,
-        instant: DateTime<Utc>,
-    ) -> Vec<InForce<'a>> {
+    pub(crate) fn own_tags_at(&self, instant: DateTime<Utc>) -> Vec<InForce<'a>> {
         self.in_force(&self.stream.key.identity, self.own_tags, instant)
     }
 
     /// The tags of the VM that it belongs to (not of itself) in force at `instant`.
-    pub(crate) fn vm_tags_at(
-        &self,
-        instant: DateTime<Utc>,
-    ) -> Vec<InForce<'a>> {
+    pub(crate) fn vm_tags_at(&self, instant: DateTime<Utc>) -> Vec<InForce<'a>> {
         let Some(vm) = self.vm_at(instant) else {
             return Vec::new();
         };
@@ -202,10 +196,7 @@ impl<'a> Subject<'a> {
     }
 
     /// The tags of the owning project in force at `instant`.
-    pub(crate) fn project_tags_at(
-        &self,
-        instant: DateTime<Utc>,
-    ) -> Vec<InForce<'a>> {
+    pub(crate) fn project_tags_at(&self, instant: DateTime<Utc>) -> Vec<InForce<'a>> {
         let Holder::Project(id) = &self.stream.key.holder else {
             return Vec::new();
         };
