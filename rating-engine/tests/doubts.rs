@@ -259,6 +259,45 @@ fn a_line_says_what_counts_instead() {
 }
 
 #[test]
+fn what_a_tag_selects_is_in_doubt_with_the_tag() {
+    // with the tag the CPU costs 40 instead of 10: by a price of its own, or by a factor
+    let price = "[[price]]\nid = \"gold\"\nmeter = \"cpu\"\nresource_tag = \"Tier=gold\"\n\
+        amount = 40\nper = \"month\"\n";
+    let factor =
+        "[[factor]]\nid = \"gold\"\nfactor = 4\nmeters = [\"cpu\"]\nresource_tag = \"Tier=gold\"\n";
+    let cloud = Cloud::new().vm("m", 1, 1, "2026-08-01", "2026-11-01").tag(
+        "m",
+        "Tier",
+        "gold",
+        "2026-08-15",
+        "2026-09-14",
+    );
+    for selected in [price, factor] {
+        let rows = |policies: String| SERVICE.to_owned() + selected + &policies;
+        // the first sync sees the tag on the 11th, and one of the 16th no more
+        let times = ["2026-09-11", "2026-09-16", "2026-10-02"];
+        let flagged = rate(&cloud, &rows(policies("flag", "flag")), &times);
+        // 15 of 30 days at 40, 15 at 10
+        assert_eq!(flagged.total.amount(), "25.00");
+        // ten days before the first sync and five after it, at 30 more or less
+        let (since, until) = (
+            finding(&flagged, "no_history"),
+            finding(&flagged, "uncertain_moment"),
+        );
+        assert_eq!(since.value, Some(Exact::from(10)));
+        assert_eq!(until.value, Some(Exact::from(5)));
+        assert_eq!(until.period, Some(between("2026-09-11", "2026-09-16")));
+        let held = rate(&cloud, &rows(policies("hold", "hold")), &times);
+        assert_eq!(held.total.amount(), "10.00");
+        for (slug, value) in [("no_history", 10), ("uncertain_moment", 5)] {
+            let doubt = finding(&held, slug);
+            assert_eq!(doubt.policy, Policy::Hold);
+            assert_eq!(doubt.value, Some(Exact::from(value)));
+        }
+    }
+}
+
+#[test]
 fn another_cost_centre_is_never_held() {
     let cloud = Cloud::new().vm("m", 1, 1, "2026-08-01", "2026-11-01").tag(
         "m",

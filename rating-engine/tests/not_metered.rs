@@ -9,10 +9,11 @@
 #[path = "builders/mod.rs"]
 mod support;
 
+use chrono::TimeDelta;
 use rating_engine::{Bill, Exact};
 
-use support::cloud::{GIB, days, span_of};
-use support::{Cloud, book, finding, month, rate_json};
+use support::cloud::{GIB, days, span_of, windows};
+use support::{Cloud, at, book, book_with, finding, findings, month, rate_json};
 
 /// The month without any record of the resource `lost`.
 fn without(cloud: &Cloud, rows: &str) -> Bill {
@@ -139,4 +140,85 @@ fn what_was_lost_is_worth_no_more_than_the_customer_pays() {
     // a fixed amount is spent on what was metered
     let fixed = quarter + &discount("c", "amount = 2");
     assert_eq!(value_of_the_lost(&cloud, &fixed), Exact::from(15));
+}
+
+/// A volume born on the 10th at 06:00 that grows twice on that day.
+fn grown_on_its_first_day() -> Cloud {
+    Cloud::new()
+        .volume("other", GIB, None, "2026-08-01", "2026-11-01")
+        .volume("lost", 10 * GIB, None, "2026-09-10 06:00", "2026-11-01")
+        .with_volume(|disk| {
+            disk.size.push((at("2026-09-10 12:00"), 20 * GIB));
+            disk.size.push((at("2026-09-10 15:00"), 30 * GIB));
+        })
+}
+
+#[test]
+fn several_sizes_in_one_window_are_no_gap() {
+    // where in the window the first two sizes were is not known, but all of the time is metered
+    let rows = price("disk", "disk", 1, "");
+    for settings in ["", "not_metered_from_seconds = 0\n"] {
+        let book = book_with(settings, &rows);
+        let september = month(&book, "2026-09");
+        let bill = grown_on_its_first_day().rate(&book, september);
+        assert!(findings(&bill).is_empty(), "{:?}", bill.findings);
+    }
+}
+
+#[test]
+fn a_size_that_was_not_metered_is_a_gap_of_its_own_time() {
+    let book = book(&price("disk", "disk", 1, ""));
+    let september = month(&book, "2026-09");
+    let cloud = grown_on_its_first_day();
+    let windows = days(september);
+    let mut records = cloud.records(&windows);
+    // the three hours as 20 GiB
+    let size = format!("\"size\":{}", 20 * GIB);
+    records.retain(|json| !json.contains(&size));
+    let snapshots = cloud.snapshots(span_of(&windows));
+    let bill = rate_json(&book, &records, &snapshots, september);
+    assert_eq!(finding(&bill, "not_metered").millis, 3 * 3_600_000);
+}
+
+#[test]
+fn a_lost_window_is_a_gap_of_all_its_time_though_the_account_moved() {
+    let book = book(&price("ip", "ip", 30, ""));
+    let september = month(&book, "2026-09");
+    let mut cloud = Cloud::new()
+        .domain("sub", "ROOT/acme/sub", "acme")
+        .ip("other", "2026-08-01", "2026-11-01")
+        .ip("lost", "2026-08-01", "2026-11-01");
+    cloud.accounts[0]
+        .1
+        .push((at("2026-09-10 00:00"), "sub".to_owned()));
+    let windows = days(september);
+    let mut records = cloud.records(&windows);
+    records.retain(|json| {
+        !(json.contains("\"usageid\":\"lost\"") && json.contains("\"startdate\":\"2026-09-09T"))
+    });
+    // the syncs are a second before and a minute after the account moves
+    let snapshots = cloud.snapshots(span_of(&windows));
+    let bill = rate_json(&book, &records, &snapshots, september);
+    let found = finding(&bill, "not_metered");
+    assert_eq!(found.millis, 24 * 3_600_000);
+    assert_eq!(found.value, Some(Exact::from(1)));
+}
+
+#[test]
+fn a_life_of_before_the_first_window_ends_with_its_use() {
+    // windows of two days, from a minute past midnight; the volume of before is gone two minutes
+    // later, and its only record does not say where in its window the time lies
+    let book = book_with(
+        "not_metered_from_seconds = 0\n",
+        &price("disk", "disk", 1, ""),
+    );
+    let january = month(&book, "2024-01");
+    let windows = windows(january, TimeDelta::days(2), TimeDelta::minutes(1));
+    let cloud = Cloud::new()
+        .volume("v", GIB, None, "2023-12-30", "2023-12-30 00:03")
+        .volume("w", GIB, None, "2024-01-01", "2024-01-01 00:01");
+    let bill = cloud.rate_windows(&book, january, &windows);
+    assert!(findings(&bill).is_empty(), "{:?}", bill.findings);
+    // a minute of the month, of the other volume alone
+    assert_eq!(bill.exact, Exact::ratio(1, 31 * 24 * 60).unwrap());
 }

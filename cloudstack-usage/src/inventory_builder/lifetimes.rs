@@ -156,17 +156,17 @@ fn start(
 /// The end of a life that is over. Usage wins, also where it goes on after the resource
 /// vanished; usage that ends before a sync saw the resource alive was not read further.
 ///
-/// Where all use lies somewhere in one window, it began with the resource's creation.
+/// Where all use lies somewhere in one window, it began with the resource's creation, or with
+/// the window that a resource of before is first seen in.
 fn end(
     usage: Option<&UsageLife<'_>>,
     created: Option<DateTime<Utc>>,
     last_alive: Option<DateTime<Utc>>,
 ) -> (Option<DateTime<Utc>>, LifetimeSource) {
     let used = usage.map(|life| {
-        let from_creation = life
-            .only_use
-            .zip(created.filter(|created| *created >= life.first))
-            .map(|(used, created)| (created + used).max(last_alive.unwrap_or(created)));
+        let from_creation = life.only_use.zip(created).map(|(used, created)| {
+            (created.max(life.first) + used).max(last_alive.unwrap_or(created))
+        });
         from_creation.map_or(life.last, |end| end.min(life.last))
     });
     match used {

@@ -8,7 +8,7 @@ use cloudstack_usage::{DomainId, UsageType, VmId};
 use super::compile::Plan;
 use super::lookup::{basis_of, is_optional};
 use super::scope::Position;
-use super::subject::{InForce, Override, Subject};
+use super::subject::{InForce, Subject};
 use crate::book::model::{
     Basis, DiscountAmount, Inheritance, Package, Percentage, PriceKind, Stacking, TagMatch, Target,
     Trust, values,
@@ -53,14 +53,9 @@ pub(crate) struct Charge {
 }
 
 impl<'a> Plan<'a> {
-    /// Decides for `subject` at `instant`; `over` replaces a tag.
-    pub(crate) fn decide<'s>(
-        &self,
-        subject: &Subject<'s>,
-        instant: DateTime<Utc>,
-        over: Option<&'s Override>,
-    ) -> Decision {
-        self.decided(subject, instant, over, None)
+    /// Decides for `subject` at `instant`.
+    pub(crate) fn decide(&self, subject: &Subject<'_>, instant: DateTime<Utc>) -> Decision {
+        self.decided(subject, instant, None)
             .unwrap_or_else(|| Decision::nothing(subject.domain_at(instant).clone()))
     }
 
@@ -74,14 +69,13 @@ impl<'a> Plan<'a> {
         package: usize,
     ) -> Option<Decision> {
         let package = self.book.packages.get(package)?;
-        self.decided(subject, instant, None, Some(package))
+        self.decided(subject, instant, Some(package))
     }
 
-    fn decided<'s>(
+    fn decided(
         &self,
-        subject: &Subject<'s>,
+        subject: &Subject<'_>,
         instant: DateTime<Utc>,
-        over: Option<&'s Override>,
         instead: Option<&'a Package>,
     ) -> Option<Decision> {
         let domain = subject.domain_at(instant);
@@ -96,11 +90,11 @@ impl<'a> Plan<'a> {
             vm,
             volume: subject.volume.as_ref(),
         };
-        let own_tags = subject.own_tags_at(instant, over);
+        let own_tags = subject.own_tags_at(instant);
         let vm_tags = if subject.is_vm() {
             Vec::new()
         } else {
-            subject.vm_tags_at(instant, over)
+            subject.vm_tags_at(instant)
         };
         let mut deciding = Deciding {
             plan: self,
@@ -122,7 +116,7 @@ impl<'a> Plan<'a> {
             }
             deciding.instead = Some(package);
         }
-        deciding.decision.cost_centre = deciding.cost_centre(over);
+        deciding.decision.cost_centre = deciding.cost_centre();
         deciding.charge();
         Some(deciding.decision)
     }
@@ -615,9 +609,9 @@ impl<'a, 's> Deciding<'_, 'a, 's> {
     }
 
     /// The cost centre: the resource's own, else its VM's, else the project's.
-    fn cost_centre(&self, over: Option<&'s Override>) -> Option<String> {
+    fn cost_centre(&self) -> Option<String> {
         let key = self.plan.book.cost_centre_key.as_str();
-        let project_tags = self.subject.project_tags_at(self.at, over);
+        let project_tags = self.subject.project_tags_at(self.at);
         [&self.own_tags, &self.vm_tags, &project_tags]
             .into_iter()
             .find_map(|tags| tags.iter().find(|tag| tag.key == key))

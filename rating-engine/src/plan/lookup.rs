@@ -268,7 +268,7 @@ impl<'a> Plan<'a> {
         if selector.tags.is_empty() {
             return true;
         }
-        let tags = subject.own_tags_at(instant, None);
+        let tags = subject.own_tags_at(instant);
         selector
             .tags
             .iter()

@@ -36,6 +36,8 @@ pub(crate) struct Subject<'a> {
     own_tags: Option<&'a TagHistory>,
     attached: Option<&'a History<VmId>>,
     holds: Vec<&'a Hold>,
+    /// A tag that counts instead of what the inventory says, whatever the instant.
+    instead: Option<&'a Override>,
 }
 
 impl<'a> Subject<'a> {
@@ -60,6 +62,15 @@ impl<'a> Subject<'a> {
             own_tags,
             attached,
             holds: Vec::new(),
+            instead: None,
+        }
+    }
+
+    /// The same with another value of a tag.
+    pub(crate) fn instead(self, instead: &'a Override) -> Self {
+        Self {
+            instead: Some(instead),
+            ..self
         }
     }
 
@@ -171,38 +182,26 @@ impl<'a> Subject<'a> {
     }
 
     /// The tags of the resource itself in force at `instant`.
-    pub(crate) fn own_tags_at(
-        &self,
-        instant: DateTime<Utc>,
-        over: Option<&'a Override>,
-    ) -> Vec<InForce<'a>> {
-        self.in_force(&self.stream.key.identity, self.own_tags, instant, over)
+    pub(crate) fn own_tags_at(&self, instant: DateTime<Utc>) -> Vec<InForce<'a>> {
+        self.in_force(&self.stream.key.identity, self.own_tags, instant)
     }
 
     /// The tags of the VM that it belongs to (not of itself) in force at `instant`.
-    pub(crate) fn vm_tags_at(
-        &self,
-        instant: DateTime<Utc>,
-        over: Option<&'a Override>,
-    ) -> Vec<InForce<'a>> {
+    pub(crate) fn vm_tags_at(&self, instant: DateTime<Utc>) -> Vec<InForce<'a>> {
         let Some(vm) = self.vm_at(instant) else {
             return Vec::new();
         };
         let tags = self.inventory.vms.get(vm).map(|entry| &entry.tags);
-        self.in_force(&vm.as_resource(), tags, instant, over)
+        self.in_force(&vm.as_resource(), tags, instant)
     }
 
     /// The tags of the owning project in force at `instant`.
-    pub(crate) fn project_tags_at(
-        &self,
-        instant: DateTime<Utc>,
-        over: Option<&'a Override>,
-    ) -> Vec<InForce<'a>> {
+    pub(crate) fn project_tags_at(&self, instant: DateTime<Utc>) -> Vec<InForce<'a>> {
         let Holder::Project(id) = &self.stream.key.holder else {
             return Vec::new();
         };
         let tags = self.inventory.projects.get(id).map(|entry| &entry.tags);
-        self.in_force(&id.as_resource(), tags, instant, over)
+        self.in_force(&id.as_resource(), tags, instant)
     }
 
     /// Every tag history that can decide something, with its resource.
@@ -382,17 +381,17 @@ impl<'a> Subject<'a> {
             .or(self.stream.shown.name.as_deref())
     }
 
-    /// The tags of a resource in force at `instant`; `over`, and what is held, count instead
-    /// of what the history says.
+    /// The tags of a resource in force at `instant`; what is held, and what counts instead,
+    /// come before what the history says.
     fn in_force(
         &self,
         resource: &ResourceId,
         tags: Option<&'a TagHistory>,
         instant: DateTime<Utc>,
-        over: Option<&'a Override>,
     ) -> Vec<InForce<'a>> {
         let held = self.holds.iter().filter(|hold| hold.contains(instant));
-        let instead: Vec<&'a Override> = over
+        let instead: Vec<&'a Override> = self
+            .instead
             .into_iter()
             .chain(held.filter_map(|hold| hold.tag()))
             .filter(|over| over.resource == *resource)

@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cloudstack_usage::{
-    Holder, Inventory, Lifetime, LifetimeSource, Owner, Period, ResourceEntry, ResourceId,
-    UsageType, VmEntry, VmId, VolumeEntry,
+    Holder, Inventory, Lifetime, LifetimeSource, MomentSource, Owner, Period, ResourceEntry,
+    ResourceId, Span, UsageType, VmEntry, VmId, VolumeEntry,
 };
 
 use super::parts::Timeline;
@@ -28,6 +28,8 @@ struct Expected<'a> {
     name: String,
     /// When it lived under this owner.
     life: Period,
+    /// When it lived under any owner, in order of time.
+    lives: Vec<Period>,
     lifetime: &'a Lifetime,
     owner: Owner,
     /// Streams as its usage would have been, each with its time.
@@ -49,7 +51,10 @@ pub(crate) fn not_metered(
     owners: &BTreeSet<Holder>,
 ) -> Vec<Finding> {
     // beyond what was fetched nothing is known
-    let Some(known) = grid.hull().and_then(|hull| hull.intersect(&plan.period)) else {
+    let Some(hull) = grid.hull() else {
+        return Vec::new();
+    };
+    let Some(known) = hull.intersect(&plan.period) else {
         return Vec::new();
     };
     let mut findings = Vec::new();
@@ -64,8 +69,11 @@ pub(crate) fn not_metered(
             continue;
         };
         let used = placed.get(&(expected.usage_type, expected.resource.clone()));
-        let missing = missing(life, used.map(Vec::as_slice).unwrap_or_default());
-        if missing.millis < i128::from(plan.book.not_metered_from_millis) {
+        let lives = expected.lives.iter();
+        let lives = lives.filter_map(|life| life.intersect(&hull));
+        let missing = missing(life, lives, used.map(Vec::as_slice).unwrap_or_default());
+        // whatever the book asks for, nothing missing is nothing to tell
+        if missing.millis < i128::from(plan.book.not_metered_from_millis.max(1)) {
             continue;
         }
         let value = value(plan, attachments, &expected, &missing.gaps);
@@ -99,33 +107,50 @@ fn expected(inventory: &Inventory) -> impl Iterator<Item = Expected<'_>> {
 }
 
 /// An address is expected for each owner in turn. When it was released between two syncs is
-/// not known: until the first of them it was held for certain.
+/// not known: until the first of them it was held for certain. Where its account or project
+/// moved to another domain it was held all the time.
 fn expected_address(entry: &ResourceEntry) -> impl Iterator<Item = Expected<'_>> {
     let name = entry.name.last();
     let name = name.cloned().unwrap_or_else(|| entry.id.to_string());
     let spans = entry.owner.spans();
-    spans.iter().enumerate().filter_map(move |(index, span)| {
-        let key = StreamKey {
-            zone: entry.zone.clone(),
-            ..blank(UsageType::IpAddress, entry.id.clone(), &span.value)
-        };
-        let held = match &span.ended {
-            Some(ended) if index + 1 < spans.len() => {
+    let held = |(index, span): (usize, &Span<Owner>)| {
+        let period = match (&span.ended, spans.get(index + 1)) {
+            (Some(_), Some(next)) if is_moved(span, next) => span.period,
+            (Some(ended), Some(_)) => {
                 let until = ended.not_before.unwrap_or(ended.at);
                 Period::new(span.period.start(), until).ok()?
             }
             _ => Period::from(span.period.start()),
+        };
+        period.intersect(&entry.lifetime.period())
+    };
+    let lives: Vec<Option<Period>> = spans.iter().enumerate().map(held).collect();
+    let all: Vec<Period> = lives.iter().copied().flatten().collect();
+    spans.iter().zip(lives).filter_map(move |(span, life)| {
+        let key = StreamKey {
+            zone: entry.zone.clone(),
+            ..blank(UsageType::IpAddress, entry.id.clone(), &span.value)
         };
         Some(Expected {
             usage_type: UsageType::IpAddress,
             resource: entry.id.clone(),
             streams: vec![(Period::always(), Stream::imagined(key, &name))],
             name: name.clone(),
-            life: held.intersect(&entry.lifetime.period())?,
+            life: life?,
+            lives: all.clone(),
             lifetime: &entry.lifetime,
             owner: span.value.clone(),
         })
     })
+}
+
+/// Whether the owner itself moved to another domain: it is the same one, and the next span
+/// begins neither later nor with an allocation of its own.
+fn is_moved(span: &Span<Owner>, next: &Span<Owner>) -> bool {
+    span.value.holder == next.value.holder
+        && span.value.holder != Holder::Unknown
+        && span.period.end() == next.period.start()
+        && next.began.source != MomentSource::Updated
 }
 
 fn expected_vm(entry: &VmEntry) -> Option<Expected<'_>> {
@@ -155,6 +180,7 @@ fn expected_vm(entry: &VmEntry) -> Option<Expected<'_>> {
         resource: entry.id.as_resource(),
         name,
         life: entry.lifetime.period(),
+        lives: vec![entry.lifetime.period()],
         lifetime: &entry.lifetime,
         owner,
         streams,
@@ -187,6 +213,7 @@ fn expected_volume(entry: &VolumeEntry) -> Option<Expected<'_>> {
         resource: entry.id.as_resource(),
         name,
         life: entry.lifetime.period(),
+        lives: vec![entry.lifetime.period()],
         lifetime: &entry.lifetime,
         owner,
         streams,
@@ -215,45 +242,82 @@ fn blank(usage_type: UsageType, identity: ResourceId, owner: &Owner) -> StreamKe
     }
 }
 
-/// What `used` leaves uncovered of `life`. Use that is only spread over a span covers it,
-/// less what it falls short.
-fn missing(life: Period, used: &[Placed]) -> Missing {
+/// What `used` leaves uncovered of `life`, one of the lives of a resource. Use that is only
+/// spread over a span lies somewhere in it: it fills what the use of a known place leaves
+/// open there, so that two sizes of one window do not cover the same time.
+fn missing(life: Period, lives: impl Iterator<Item = Period>, used: &[Placed]) -> Missing {
+    let is_placed = |span: &Placed| i128::from(span.end - span.start) <= span.amount;
+    let (mut placed, mut spread): (Vec<Placed>, Vec<Placed>) =
+        used.iter().copied().partition(is_placed);
+    placed.sort_by_key(|span| (span.start, span.end));
+    spread.sort_by_key(|span| (span.start, span.end));
+    let mut gaps: Vec<Placed> = lives.flat_map(|life| open(life, &placed)).collect();
+    for span in &spread {
+        fill(&mut gaps, span);
+    }
     let (start, end) = (
         life.start().timestamp_millis(),
         life.end().timestamp_millis(),
     );
-    let mut spans: Vec<Placed> = used
-        .iter()
-        .filter_map(|span| span.clip(start, end))
-        .collect();
-    spans.sort_by_key(|span| (span.start, span.end));
+    let clipped = gaps.iter().filter_map(|gap| gap.clip(start, end));
+    let gaps: Vec<Placed> = clipped.filter(|gap| gap.amount > 0).collect();
+    let millis = gaps.iter().map(|gap| gap.amount).sum();
+    Missing { gaps, millis }
+}
+
+/// What lies between `placed`, which come in order of time.
+fn open(life: Period, placed: &[Placed]) -> Vec<Placed> {
+    let end = life.end().timestamp_millis();
+    let mut from = life.start().timestamp_millis();
     let mut gaps = Vec::new();
-    let mut gap = |from: i64, until: i64, millis: i128| {
-        if millis > 0 {
+    let mut gap = |from: i64, until: i64| {
+        if from < until {
             gaps.push(Placed {
                 start: from,
                 end: until,
-                amount: millis,
+                amount: i128::from(until - from),
                 placement: Placement::Spread,
                 records: 0,
                 windows: 1,
             });
         }
     };
-    let mut from = start;
-    for span in spans {
-        gap(from, span.start, i128::from(span.start - from));
-        let covered_from = span.start.max(from);
-        gap(
-            covered_from,
-            span.end,
-            i128::from(span.end - span.start) - span.amount,
-        );
+    for span in placed {
+        gap(from, span.start.min(end));
         from = from.max(span.end);
     }
-    gap(from, end, i128::from(end - from));
-    let millis = gaps.iter().map(|gap| gap.amount).sum();
-    Missing { gaps, millis }
+    gap(from, end);
+    gaps
+}
+
+/// Takes the use of `span` off the gaps within it, from each its share.
+fn fill(gaps: &mut Vec<Placed>, span: &Placed) {
+    let first = gaps.partition_point(|gap| gap.end <= span.start);
+    let last = gaps.partition_point(|gap| gap.start < span.end);
+    let touched: Vec<Placed> = gaps.get(first..last).unwrap_or_default().to_vec();
+    let within = |gap: &Placed| gap.clip(span.start, span.end);
+    let open: i128 = touched
+        .iter()
+        .filter_map(within)
+        .map(|gap| gap.amount)
+        .sum();
+    if open == 0 {
+        return;
+    }
+    let filled = span.amount.clamp(0, open);
+    let mut left = Vec::new();
+    let mut passed = 0;
+    for gap in &touched {
+        left.extend(gap.clip(gap.start, span.start));
+        if let Some(mut inside) = within(gap) {
+            let before = filled * passed / open;
+            passed += inside.amount;
+            inside.amount -= filled * passed / open - before;
+            left.push(inside);
+        }
+        left.extend(gap.clip(span.end, gap.end));
+    }
+    gaps.splice(first..last, left);
 }
 
 /// What the gaps would have cost. Where the book charges running time, a VM is valued as

@@ -136,7 +136,7 @@ impl<'p, 'a> Timeline<'p, 'a> {
             .windows(2)
             .filter_map(|bounds| match bounds {
                 [start, end] => {
-                    let decision = plan.decide(&subject, instant(*start), None);
+                    let decision = plan.decide(&subject, instant(*start));
                     Some(Interval {
                         start: *start,
                         end: *end,
@@ -385,11 +385,12 @@ impl<'p, 'a> Timeline<'p, 'a> {
     /// beyond them; fixed discounts are left out.
     pub(crate) fn value(&self, placed: &[Placed], over: Option<&Override>) -> Exact {
         let mut value = Exact::zero();
+        let other = over.map(|over| self.subject.clone().instead(over));
         for (interval, used) in self.used_by_interval(placed) {
-            value += match over {
-                Some(_) => {
+            value += match &other {
+                Some(other) => {
                     let at = instant(interval.start);
-                    self.simple_values(&self.plan.decide(&self.subject, at, over), used)
+                    self.simple_values(&self.plan.decide(other, at), used)
                 }
                 None => self.simple_values(&interval.decision, used),
             };
@@ -431,13 +432,12 @@ impl<'p, 'a> Timeline<'p, 'a> {
 
     /// Whether the cost centre of some placed use would be another one.
     pub(crate) fn cost_centre_differs(&self, placed: &[Placed], over: &Override) -> bool {
+        let subject = self.subject.clone().instead(over);
         placed
             .iter()
             .flat_map(|span| self.touched(span))
             .any(|(_, interval)| {
-                let other = self
-                    .plan
-                    .decide(&self.subject, instant(interval.start), Some(over));
+                let other = self.plan.decide(&subject, instant(interval.start));
                 other.cost_centre != interval.decision.cost_centre
             })
     }

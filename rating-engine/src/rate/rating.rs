@@ -497,7 +497,7 @@ fn no_effect(plan: &Plan<'_>, timeline: &Timeline<'_, '_>) -> Option<Finding> {
         return None;
     }
     let of_vm = [Meter::Cpu, Meter::Ram, Meter::Vm, Meter::Os];
-    let tags = timeline.subject.own_tags_at(plan.period.start(), None);
+    let tags = timeline.subject.own_tags_at(plan.period.start());
     let rule = plan.book.exemptions.iter().find(|rule| {
         let with_vm = rule.meters.iter().any(|meter| of_vm.contains(meter));
         !with_vm && tags.iter().any(|tag| rule.tag.matches(tag.key, tag.value))
