@@ -1,7 +1,7 @@
 //! What was issued: bills and corrections, with the price books they were made with, in the
 //! database's log of documents.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use cloudstack_usage::Period;
 use cloudstack_usage::store::{Document, DocumentEntry, DocumentKind, UsageStore};
 use rating_engine::{Correction, Issued};
@@ -122,9 +122,10 @@ impl Ledger {
     }
 }
 
-/// A bill is known by its period.
+/// A bill is known by its period, as ISO 8601 writes one.
 fn name_of(period: Period) -> String {
-    period.to_string()
+    let text = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::AutoSi, true);
+    format!("{}/{}", text(period.start()), text(period.end()))
 }
 
 fn json(document: &Document) -> Result<Value, Failure> {

@@ -1,5 +1,6 @@
 //! From parts to line items and statements.
 
+use std::cmp::Ordering;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -269,7 +270,7 @@ fn statement(
 ) -> Statement {
     let (currency, mode) = (plan.book.currency, plan.book.rounding);
     let exact: Exact = lines.iter().map(|line| &line.net).sum();
-    lines.sort_by(|left, right| left.key.cmp(&right.key));
+    lines = sorted(lines, |left, right| left.key.cmp(&right.key));
     let places = currency.minor_digits();
     let nets: Vec<Exact> = lines.iter().map(|line| line.net.clone()).collect();
     let minors = match plan.book.rounding_point {
@@ -285,7 +286,9 @@ fn statement(
         total += &minor;
         line.amount = Money::from_minor(minor, currency);
     }
-    lines.sort_by(|left, right| shown_order(left).cmp(&shown_order(right)));
+    let lines = sorted(lines, |left, right| {
+        shown_order(left).cmp(&shown_order(right))
+    });
     let path = path(paths, account);
     let name = path.rsplit('/').next().unwrap_or(&path).to_owned();
     Statement {
@@ -300,6 +303,23 @@ fn statement(
         credits: Vec::new(),
         payable: Money::from_minor(total, currency),
     }
+}
+
+/// Lines in this order. They are large, so their places are sorted, and each is moved once.
+fn sorted(
+    lines: Vec<LineItem>,
+    compare: impl Fn(&LineItem, &LineItem) -> Ordering,
+) -> Vec<LineItem> {
+    let mut order: Vec<usize> = (0..lines.len()).collect();
+    order.sort_by(|&left, &right| match (lines.get(left), lines.get(right)) {
+        (Some(left), Some(right)) => compare(left, right),
+        _ => Ordering::Equal,
+    });
+    let mut unsorted: Vec<Option<LineItem>> = lines.into_iter().map(Some).collect();
+    let sorted = order.into_iter();
+    sorted
+        .filter_map(|index| unsorted.get_mut(index)?.take())
+        .collect()
 }
 
 /// How many groups a line lies in.
