@@ -415,7 +415,7 @@ proptest! {
     }
 
     /// 14: printed lines, with credits as lines, are the net total; with taxes it is the
-    /// gross, less deposits what is payable. What a price per unit lists is price x quantity.
+    /// gross, less deposits what is payable. What a price per unit lists is price x factors x quantity.
     #[test]
     fn lines_taxes_and_deposits_are_what_is_payable(scene in scene(Rules::OfTheMonth), terms in terms()) {
         let book = read(&(scene.text() + &terms));
@@ -447,7 +447,9 @@ proptest! {
             // free units are in the quantity, not in the list cost
             let price = price.filter(|price| price.free.is_none());
             if let Some(PriceKind::PerUnit(amount)) = price.map(|price| &price.kind) {
-                prop_assert_eq!(Exact::from_decimal(*amount) * line.quantity.clone(), line.list.clone());
+                let factors = line.factors.iter().map(|factor| Exact::from_decimal(factor.by));
+                let amount = factors.fold(Exact::from_decimal(*amount), |amount, factor| amount * factor);
+                prop_assert_eq!(amount * line.quantity.clone(), line.list.clone());
             }
         }
     }
