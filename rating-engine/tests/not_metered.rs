@@ -142,6 +142,18 @@ fn what_was_lost_is_worth_no_more_than_the_customer_pays() {
     assert_eq!(value_of_the_lost(&cloud, &fixed), Exact::from(15));
 }
 
+#[test]
+fn what_was_lost_at_a_price_of_the_month_is_worth_its_price_beyond_free_units() {
+    let cloud = Cloud::new()
+        .volume("metered", 10 * GIB, None, "2026-08-01", "2026-11-01")
+        .volume("lost", 20 * GIB, None, "2026-08-01", "2026-11-01");
+    // 20 GiB at 3; the five free ones are taken by what was metered
+    let free = price("disk", "disk", 3, "free = 5\naccumulate = \"account\"");
+    assert_eq!(value_of_the_lost(&cloud, &free), Exact::from(60));
+    let half = free + "[[discount]]\nid = \"half\"\npercent = 50\n";
+    assert_eq!(value_of_the_lost(&cloud, &half), Exact::from(30));
+}
+
 /// A volume born on the 10th at 06:00 that grows twice on that day.
 fn grown_on_its_first_day() -> Cloud {
     Cloud::new()
