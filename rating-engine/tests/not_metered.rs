@@ -126,6 +126,55 @@ fn a_lost_address_is_worth_its_price() {
 }
 
 #[test]
+fn a_lost_address_or_volume_is_worth_what_its_zone_costs() {
+    let cloud = Cloud::new()
+        .ip("metered", "2026-08-01", "2026-11-01")
+        .ip("lost", "2026-08-01", "2026-11-01")
+        .volume("metered", GIB, None, "2026-08-01", "2026-11-01")
+        .volume("lost", GIB, None, "2026-08-01", "2026-11-01");
+    let rows = ["ip", "disk"].map(|meter| {
+        price(meter, meter, 3, "") + &price(&format!("far-{meter}"), meter, 7, "in_zone = \"far\"")
+    });
+    let book = book(&rows.concat());
+    let september = month(&book, "2026-09");
+    let windows = days(september);
+    let mut records = cloud.records(&windows);
+    records.retain(|json| !json.contains("\"usageid\":\"lost\""));
+    let mut snapshots = cloud.snapshots(span_of(&windows));
+    for snapshot in &mut snapshots {
+        for address in &mut snapshot.ip_addresses {
+            address.zone = Some("far".into());
+        }
+        for volume in &mut snapshot.volumes {
+            volume.zone = Some("far".into());
+        }
+    }
+    let bill = rate_json(&book, &records, &snapshots, september);
+    let lost = bill.findings.iter();
+    let lost = lost.filter(|finding| finding.kind.slug() == "not_metered");
+    let values: Vec<_> = lost.map(|finding| finding.value.clone().unwrap()).collect();
+    assert_eq!(values, [Exact::from(7), Exact::from(7)]);
+}
+
+#[test]
+fn where_running_time_is_charged_a_lost_vm_is_worth_as_if_it_had_run() {
+    // 2 vCPUs at 10 and 4 GiB at 3 for running, 5 for having the VM at all
+    let rows = price("cpu", "cpu", 10, "")
+        + &price("ram", "ram", 3, "")
+        + &price("vm", "vm", 5, "basis = \"allocated\"\ncovers = []");
+    let book = book_with("compute = \"running\"\n", &rows);
+    let september = month(&book, "2026-09");
+    let cloud = vms();
+    let windows = days(september);
+    let mut records = cloud.records(&windows);
+    records.retain(|json| !json.contains("\"usageid\":\"lost\""));
+    let snapshots = cloud.snapshots(span_of(&windows));
+    let bill = rate_json(&book, &records, &snapshots, september);
+    let value = finding(&bill, "not_metered").value.clone();
+    assert_eq!(value, Some(Exact::from(20 + 12 + 5)));
+}
+
+#[test]
 fn what_was_lost_is_worth_no_more_than_the_customer_pays() {
     let cloud = Cloud::new()
         .volume("metered", 10 * GIB, None, "2026-08-01", "2026-11-01")
@@ -140,6 +189,18 @@ fn what_was_lost_is_worth_no_more_than_the_customer_pays() {
     // a fixed amount is spent on what was metered
     let fixed = quarter + &discount("c", "amount = 2");
     assert_eq!(value_of_the_lost(&cloud, &fixed), Exact::from(15));
+}
+
+#[test]
+fn what_was_lost_at_a_price_of_the_month_is_worth_its_price_beyond_free_units() {
+    let cloud = Cloud::new()
+        .volume("metered", 10 * GIB, None, "2026-08-01", "2026-11-01")
+        .volume("lost", 20 * GIB, None, "2026-08-01", "2026-11-01");
+    // 20 GiB at 3; the five free ones are taken by what was metered
+    let free = price("disk", "disk", 3, "free = 5\naccumulate = \"account\"");
+    assert_eq!(value_of_the_lost(&cloud, &free), Exact::from(60));
+    let half = free + "[[discount]]\nid = \"half\"\npercent = 50\n";
+    assert_eq!(value_of_the_lost(&cloud, &half), Exact::from(30));
 }
 
 /// A volume born on the 10th at 06:00 that grows twice on that day.

@@ -662,6 +662,35 @@ fn backups_of_4_14_count_bytes_and_later_ones_time() {
 }
 
 #[test]
+fn what_is_counted_in_bytes_costs_the_same_each_whatever_its_size() {
+    // 31.00 a month for each, however many bytes it holds and whatever it is counted in
+    let each = BOOK.replace("unit = \"GiB\"", "unit = \"each\"");
+    let counted = |bytes: u64| {
+        let more = json!({"usage": "x Bytes", "virtualmachineid": "vm"});
+        days(28, "vm", (1, 16), &bytes.to_string(), &more)
+    };
+    for records in [
+        counted(1),
+        counted(7 << 30),
+        days(
+            28,
+            "vm",
+            (1, 16),
+            "24",
+            &json!({"usage": "24 Hrs", "virtualmachineid": "vm", "size": 5}),
+        ),
+        days(29, "bucket", (1, 16), "12345", &json!({"usage": "x Bytes"})),
+    ] {
+        // 15 or 16 of the 31 days
+        let days = records.len();
+        assert_eq!(
+            rate_with(&each, &[], &records).total.to_string(),
+            format!("{days}.00 EUR")
+        );
+    }
+}
+
+#[test]
 fn a_month_with_a_day_of_23_hours_costs_the_list_price() {
     // windows of Berlin's days; on 28 March the clocks go from 02:00 to 03:00
     let book = BOOK

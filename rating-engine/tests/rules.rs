@@ -286,6 +286,24 @@ fn x28_a_minimum_is_a_line_of_its_own_and_not_prorated_by_its_vms() {
 }
 
 #[test]
+fn a_projects_minimum_is_taxed_as_the_project_is() {
+    // what is missing to the minimum has the project's own rate, a domain's that of everybody
+    let rows = |per: &str| {
+        format!(
+            "{BASE_VM}[[minimum]]\nid = \"base\"\namount = \"50.00\"\nper = \"{per}\"\n\
+            [[tax]]\nid = \"vat\"\npercent = 20\n\
+            [[tax]]\nid = \"own\"\npercent = 10\nscope = {{ project = \"web\" }}\n"
+        )
+    };
+    let life = between("2026-09-16", "2026-10-01");
+    for (per, tax) in [("project", "own"), ("domain", "vat")] {
+        let inventory = inventory(&[("vm", life)]);
+        let bill = rate_in(&book(&rows(per)), &inventory, &base_vm(life), september());
+        assert_eq!(line(&bill, "base").tax.as_deref(), Some(tax), "{per}");
+    }
+}
+
+#[test]
 fn a_month_that_is_not_over_owes_no_minimum() {
     let rows =
         format!("{BASE_VM}[[minimum]]\nid = \"base\"\namount = \"50.00\"\nper = \"project\"\n");

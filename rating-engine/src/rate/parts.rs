@@ -331,10 +331,12 @@ impl<'p, 'a> Timeline<'p, 'a> {
             // what it is a percentage of has its amount only once the month is added up
             return (Exact::zero(), Exact::zero());
         }
-        let base = match price.unit.measure() {
-            _ if price.ignores_size() => i128::from(used.millis),
-            Measure::Each if self.subject.stream.holds_bytes => i128::from(used.millis),
-            _ => used.amount,
+        // what is not counted in bytes has its time as its amount
+        let by_time = price.ignores_size() || price.unit.measure() == Measure::Each;
+        let base = if by_time {
+            i128::from(used.millis)
+        } else {
+            used.amount
         };
         let Some(base) = base.checked_mul(charge.level) else {
             let big = Exact::from(base) * Exact::from(charge.level);
