@@ -4,7 +4,7 @@ use std::path::Path;
 
 use chrono::NaiveDate;
 use cloudstack_usage::{Inventory, InventoryBuilder, Period, TagMomentRule};
-use rating_engine::{Bill, FindingKind, PriceBook, Rating, TagMoments};
+use rating_engine::{Bill, BookVersion, FindingKind, PriceBook, Rating, TagMoments};
 
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -13,10 +13,30 @@ use crate::input::Input;
 /// Reads a price book; the name says whether it is JSON, all else is TOML.
 pub(crate) fn load_book(path: &Path) -> Result<PriceBook, Failure> {
     let text = std::fs::read_to_string(path).map_err(|error| Failure::file(path, &error))?;
+    parse_book(path, &text)
+}
+
+/// The text of the price book that a bill was made with, to be kept with it.
+///
+/// # Errors
+/// When the file cannot be read, or has another content by now.
+pub(crate) fn text_of_book(path: &Path, rated: &BookVersion) -> Result<String, Failure> {
+    let text = std::fs::read_to_string(path).map_err(|error| Failure::file(path, &error))?;
+    if parse_book(path, &text)?.digest() != rated.digest {
+        let message = format!(
+            "{} was changed while the bill was made; nothing was issued, run it again",
+            path.display()
+        );
+        return Err(Failure::new(Exit::Failed, message));
+    }
+    Ok(text)
+}
+
+fn parse_book(path: &Path, text: &str) -> Result<PriceBook, Failure> {
     let book = if is_json(path) {
-        PriceBook::from_json(&text)
+        PriceBook::from_json(text)
     } else {
-        PriceBook::from_toml(&text)
+        PriceBook::from_toml(text)
     };
     book.map_err(|errors| {
         Failure::new(Exit::Configuration, format!("{}: {errors}", path.display()))
@@ -89,5 +109,30 @@ pub(crate) fn exit(bill: &Bill) -> Exit {
         Exit::Refused
     } else {
         Exit::Success
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BOOK: &str =
+        "schema = 1\nname = \"B\"\ncurrency = \"EUR\"\nzone = \"UTC\"\ncompute = \"running\"\n";
+    const PRICE: &str = "[[price]]\nid = \"ip\"\nmeter = \"ip\"\namount = 3\nper = \"month\"\n";
+
+    #[test]
+    fn a_book_that_changed_meanwhile_is_not_kept_with_the_bill() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("book.toml");
+        std::fs::write(&path, BOOK).unwrap();
+        let book = load_book(&path).unwrap();
+        let day = "2026-10-01".parse().unwrap();
+        let period = civil_period(&book, day, day).unwrap();
+        let inventory = Inventory::default();
+        let bill = Rating::new(&book, &inventory, period).unwrap().finish();
+        assert_eq!(text_of_book(&path, &bill.book).unwrap(), BOOK);
+        std::fs::write(&path, format!("{BOOK}{PRICE}")).unwrap();
+        let failure = text_of_book(&path, &bill.book).unwrap_err();
+        assert!(failure.to_string().contains("was changed"), "{failure}");
     }
 }

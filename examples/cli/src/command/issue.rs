@@ -56,8 +56,7 @@ impl IssueArgs {
             output::note("nobody used anything in this period; there is no bill to issue");
             return Ok(Exit::Nothing);
         }
-        let path = &self.bill.book;
-        let book = std::fs::read_to_string(path).map_err(|error| Failure::file(path, &error))?;
+        let book = rating::text_of_book(&self.bill.book, &bill.book)?;
         let text = output::json_text(&bill.to_json())?;
         let mut ledger = Ledger::open(&self.database)?;
         if let Some(issued) = ledger.bill(bill.period)? {

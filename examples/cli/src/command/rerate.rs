@@ -71,9 +71,7 @@ impl RerateArgs {
         }
         let document = output::json_text(&correction.to_json())?;
         if let Some(issuing) = issuing {
-            let path = &self.book;
-            let book =
-                std::fs::read_to_string(path).map_err(|error| Failure::file(path, &error))?;
+            let book = rating::text_of_book(&self.book, &fresh.book)?;
             let mut ledger = Ledger::open(self.input.database())?;
             ledger.keep_book(&fresh.book.name, &book, &issuing)?;
             ledger.keep_correction(correction.period, &document, &issuing)?;
