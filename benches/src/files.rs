@@ -9,8 +9,9 @@ use std::path::Path;
 
 use chrono::DateTime;
 use cloudstack_usage::{
-    Domain, DomainId, Holder, Kind, Label, LabelTarget, Offering, OfferingId, Owner, Period,
-    Project, ProjectId, ResourceId, Snapshot, Template, TemplateId, Vm, VmId, Volume, VolumeId,
+    Account, Domain, DomainId, Holder, Kind, Label, LabelTarget, Offering, OfferingId, Owner,
+    Period, Project, ProjectId, ResourceId, Snapshot, Template, TemplateId, Vm, VmId, Volume,
+    VolumeId,
 };
 
 use crate::Failure;
@@ -285,6 +286,14 @@ fn snapshot(world: &World) -> Snapshot {
             domain: DomainId::new(&uuid("domain", *domain)),
             state: None,
             tags: Vec::new(),
+        }));
+    snapshot
+        .accounts
+        .extend((0..world.domains).map(|number| Account {
+            id: uuid("account", number).as_str().into(),
+            name: format!("a{number}"),
+            domain: DomainId::new(&uuid("domain", number)),
+            state: None,
         }));
     let offering = |kind: &str, number: usize| Offering {
         id: OfferingId::new(&uuid(kind, number)),

@@ -1,8 +1,10 @@
 //! Workloads and measurements. `run.py` calls this program and peers in turn.
 //!
 //! - `billing-benches generate FOLDER RECORDS`: a month of usage, its rules and inventory
-//! - `billing-benches rate FOLDER USAGE RESULT`: rates a usage file of the folder by the row
+//! - `billing-benches totals FOLDER USAGE RESULT`: rates a usage file of the folder by the row
 //!   path, and writes cents per domain, project, resource and component
+//! - `billing-benches bill FOLDER USAGE RESULT`: the same by way of a bill, with findings and
+//!   explanations
 //! - `billing-benches parse RECORDS ROUNDS`: parsing of response pages beside rating
 //! - `billing-benches ingest FOLDER RECORDS ROUNDS`: a sync into SQLite beside parsing the same
 //!   pages and SQLite's own bulk insert
@@ -30,7 +32,10 @@ fn main() -> Result<(), Failure> {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments.as_slice() {
         ["generate", folder, records] => files::write_month(Path::new(folder), records.parse()?),
-        ["rate", folder, usage, result] => rows::rate(Path::new(folder), usage, Path::new(result)),
+        ["totals", folder, usage, result] => {
+            rows::totals(Path::new(folder), usage, Path::new(result))
+        }
+        ["bill", folder, usage, result] => rows::bill(Path::new(folder), usage, Path::new(result)),
         ["parse", records, rounds] => {
             print!("{}", parsing::measure(records.parse()?, rounds.parse()?)?);
             Ok(())
@@ -41,8 +46,9 @@ fn main() -> Result<(), Failure> {
             Ok(())
         }
         ["sync", database, records] => ingest::into_sqlite(Path::new(database), records.parse()?),
-        _ => {
-            Err("usage: billing-benches generate|rate|parse|ingest|sync …, see src/main.rs".into())
-        }
+        _ => Err(
+            "usage: billing-benches generate|totals|bill|parse|ingest|sync …, see src/main.rs"
+                .into(),
+        ),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{File, read, read_to_string};
-use std::io::{BufRead as _, BufReader, BufWriter, Write as _};
+use std::io::{BufWriter, Read as _, Write as _};
 use std::path::Path;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -11,13 +11,50 @@ use cloudstack_usage::{
     Quantity, ResourceId, Snapshot, TemplateId, Unit, UsageRecord, UsageType, VmId, ZoneId,
     parse_raw_usage,
 };
-use rating_engine::{Bill, Exact, PriceBook, Rating, RoundingMode};
+use rating_engine::{Exact, PriceBook, Rating, RoundingMode};
 
 use crate::Failure;
 use crate::workload::{DAYS, MONTH};
 
-/// Rates a usage file and writes what is not zero.
-pub(crate) fn rate(folder: &Path, usage: &str, result: &Path) -> Result<(), Failure> {
+/// Rates a usage file to totals and writes what is not zero.
+pub(crate) fn totals(folder: &Path, usage: &str, result: &Path) -> Result<(), Failure> {
+    with_records(folder, usage, |rating| {
+        let totals = rating.totals();
+        let sums = totals.totals.iter().map(|total| {
+            let key = (
+                &total.domain,
+                &total.holder,
+                &total.resource,
+                total.item.name(),
+            );
+            (key, &total.net)
+        });
+        write(sums, result)
+    })
+}
+
+/// Makes a bill of a usage file, with findings and explanations, and writes what is not zero.
+pub(crate) fn bill(folder: &Path, usage: &str, result: &Path) -> Result<(), Failure> {
+    with_records(folder, usage, |rating| {
+        let bill = rating.finish();
+        let lines = bill
+            .statements
+            .iter()
+            .flat_map(|statement| &statement.lines);
+        let mut sums: BTreeMap<Key<'_>, Exact> = BTreeMap::new();
+        for line in lines {
+            let key = (&line.domain, &line.holder, &line.resource, line.item.name());
+            *sums.entry(key).or_insert_with(Exact::zero) += line.net.clone();
+        }
+        write(sums.iter().map(|(key, net)| (*key, net)), result)
+    })
+}
+
+fn with_records(
+    folder: &Path,
+    usage: &str,
+    then: impl FnOnce(Rating<'_>) -> Result<(), Failure>,
+) -> Result<(), Failure> {
     let book = PriceBook::from_toml(&read_to_string(folder.join("book.toml"))?)?;
     let snapshot: Snapshot = serde_json::from_slice(&read(folder.join("snapshot.json"))?)?;
     let labels: Vec<Label> = serde_json::from_slice(&read(folder.join("labels.json"))?)?;
@@ -31,21 +68,115 @@ pub(crate) fn rate(folder: &Path, usage: &str, result: &Path) -> Result<(), Fail
         &inventory,
         Period::new(start, start + TimeDelta::days(DAYS))?,
     )?;
-    let mut lines = BufReader::with_capacity(1 << 18, File::open(folder.join(usage))?);
-    let mut line = Vec::new();
-    lines.read_until(b'\n', &mut line)?; // the names of the columns
     let mut reader = Reader::new(start);
-    loop {
-        line.clear();
-        if lines.read_until(b'\n', &mut line)? == 0 {
-            break;
+    let mut page = vec![reader.record.clone(); PAGE];
+    let mut filled = 0;
+    each_row(File::open(folder.join(usage))?, |columns| {
+        if let Some(record) = page.get_mut(filled) {
+            reader.read(columns, record)?;
         }
-        rating.push(reader.record(std::str::from_utf8(&line)?.trim_end())?);
-    }
-    write(&rating.finish(), result)
+        filled += 1;
+        if filled == PAGE {
+            rating.push_all(&page);
+            filled = 0;
+        }
+        Ok(())
+    })?;
+    rating.push_all(page.get(..filled).unwrap_or_default());
+    then(rating)
 }
 
-/// Reads rows into one record, over and over.
+/// Records that are read, then given to the engine, at once.
+const PAGE: usize = 64;
+
+/// Goes through the rows of a CSV file without quotes, but for the names of the columns.
+fn each_row(
+    mut file: File,
+    mut take: impl FnMut(&mut Columns<'_>) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let mut buffer = vec![0; 1 << 18];
+    let (mut filled, mut is_first) = (0, true);
+    loop {
+        let space = buffer.get_mut(filled..).unwrap_or_default();
+        let read = file.read(space)?;
+        if read == 0 {
+            return if filled == 0 {
+                Ok(())
+            } else {
+                Err("the last row does not end, or is too long".into())
+            };
+        }
+        filled += read;
+        let whole = buffer.get(..filled).unwrap_or_default();
+        let end = memchr::memrchr(b'\n', whole).map_or(0, |newline| newline + 1);
+        let mut columns = Columns {
+            rest: std::str::from_utf8(whole.get(..end).unwrap_or_default())?,
+        };
+        if std::mem::take(&mut is_first) {
+            columns.until(b'\n')?;
+        }
+        while !columns.rest.is_empty() {
+            take(&mut columns)?;
+        }
+        buffer.copy_within(end..filled, 0);
+        filled -= end;
+    }
+}
+
+/// What is left of some rows.
+struct Columns<'r> {
+    rest: &'r str,
+}
+
+impl<'r> Columns<'r> {
+    /// The next column of a row, but the last.
+    fn next(&mut self) -> Result<&'r str, Failure> {
+        self.until(b',')
+    }
+
+    /// The next column, where it has the shape of a UUID, or is empty, found without a search.
+    fn id<T>(&mut self, id: impl Fn(&'r str) -> T) -> Result<Option<T>, Failure> {
+        let is_uuid = matches!(self.rest.as_bytes().get(..37), Some(text)
+            if [text[8], text[13], text[18], text[23]] == [b'-'; 4] && text[36] == b',');
+        let text = if is_uuid {
+            let (text, rest) = self.rest.split_at(36);
+            self.rest = &rest[1..];
+            text
+        } else {
+            self.next()?
+        };
+        Ok((!text.is_empty()).then(|| id(text)))
+    }
+
+    /// The next column as a number, where it has one, up to what ends it.
+    fn number<T: TryFrom<u64>>(&mut self, end: u8) -> Result<Option<T>, Failure> {
+        let (mut number, mut digits) = (0_u64, 0);
+        for byte in self.rest.bytes() {
+            if byte == end {
+                self.rest = &self.rest[digits + 1..];
+                let number = T::try_from(number).map_err(|_| "a number that is too long")?;
+                return Ok((digits > 0).then_some(number));
+            }
+            let digit = byte.checked_sub(b'0').filter(|digit| *digit < 10);
+            let digit = digit.ok_or("a column that is no number")?;
+            let tenfold = number.checked_mul(10).ok_or("a number that is too long")?;
+            number = tenfold + u64::from(digit);
+            digits += 1;
+        }
+        Err("a row with too few columns".into())
+    }
+
+    fn until(&mut self, end: u8) -> Result<&'r str, Failure> {
+        // columns are so short that a loop is faster than a search by vectors
+        let place = self.rest.bytes().position(|byte| byte == end);
+        let place = place.ok_or("a row with too few columns")?;
+        let (text, rest) = self.rest.split_at(place);
+        self.rest = &rest[1..];
+        Ok(text)
+    }
+}
+
+/// Reads rows into records that were used before.
 struct Reader {
     record: UsageRecord,
     /// The dates of the row before, as text: most rows have the same.
@@ -92,78 +223,62 @@ impl Reader {
         };
         Self {
             record,
-            dates: String::new(),
+            // no row begins like this
+            dates: "none".to_owned(),
         }
     }
 
-    fn record(&mut self, line: &str) -> Result<&UsageRecord, Failure> {
-        let mut commas = memchr::memchr_iter(b',', line.as_bytes());
-        let mut from = 0;
-        let mut next = || {
-            let until = commas.next().unwrap_or(line.len());
-            let column = line.get(from..until).ok_or("a row with too few columns");
-            from = until + 1;
-            column
-        };
-        let record = &mut self.record;
-        record.usage_type = UsageType::from_id(next()?.parse()?);
-        record.resource = some(next()?).map(ResourceId::new);
-        record.owner.domain = DomainId::new(next()?);
-        let (project, account) = (next()?, next()?);
-        record.owner.holder = match (some(project), some(account)) {
-            (Some(project), _) => Holder::Project(ProjectId::new(project)),
-            (None, Some(account)) => Holder::Account(AccountId::new(account)),
+    fn read(&mut self, columns: &mut Columns<'_>, record: &mut UsageRecord) -> Result<(), Failure> {
+        let usage_type = columns.number(b',')?.ok_or("a row without a usage type")?;
+        record.usage_type = UsageType::from_id(usage_type);
+        record.resource = columns.id(ResourceId::new)?;
+        record.owner.domain = columns.id(DomainId::new)?.ok_or("a row without a domain")?;
+        let project = columns.id(ProjectId::new)?;
+        let account = columns.id(AccountId::new)?;
+        record.owner.holder = match (project, account) {
+            (Some(project), _) => Holder::Project(project),
+            (None, Some(account)) => Holder::Account(account),
             (None, None) => Holder::Unknown,
         };
-        record.zone = some(next()?).map(ZoneId::new);
-        record.vm = some(next()?).map(VmId::new);
-        let (from, until) = (next()?, next()?);
-        if !(self.dates.starts_with(from) && self.dates.ends_with(until)) {
+        record.zone = columns.id(ZoneId::new)?;
+        record.vm = columns.id(VmId::new)?;
+        if let Some(rest) = columns.rest.strip_prefix(self.dates.as_str()) {
+            columns.rest = rest;
+        } else {
+            let (from, until) = (columns.next()?, columns.next()?);
             let rfc = |text: &str| format!("{}Z", text.replace(' ', "T"));
-            record.window = Period::parse(&rfc(from), &rfc(until))?;
-            self.dates = format!("{from}{until}");
+            self.record.window = Period::parse(&rfc(from), &rfc(until))?;
+            self.dates = format!("{from},{until},");
         }
-        record.raw_usage = parse_raw_usage(next()?)?;
+        record.window = self.record.window;
+        record.raw_usage = parse_raw_usage(columns.next()?)?;
         let unit = record.usage_type.unit().unwrap_or(Unit::Time);
         record.quantity = Quantity::from_raw(record.raw_usage, unit)?;
-        record.cpu_count = some(next()?).map(str::parse).transpose()?;
-        record.memory_mib = some(next()?).map(str::parse).transpose()?;
-        record.offering = some(next()?).map(OfferingId::new);
-        record.template = some(next()?).map(TemplateId::new);
-        record.size_bytes = some(next()?).map(str::parse).transpose()?;
-        Ok(record)
+        record.cpu_count = columns.number(b',')?;
+        record.memory_mib = columns.number(b',')?;
+        record.offering = columns.id(OfferingId::new)?;
+        record.template = columns.id(TemplateId::new)?;
+        record.size_bytes = columns.number(b'\n')?;
+        Ok(())
     }
 }
 
-fn some(text: &str) -> Option<&str> {
-    (!text.is_empty()).then_some(text)
-}
+/// Domain, owner, resource and component.
+type Key<'k> = (&'k DomainId, &'k Holder, &'k ResourceId, &'k str);
 
 /// Cents per domain, project, resource and component: each exact sum rounded once.
-fn write(bill: &Bill, path: &Path) -> Result<(), Failure> {
-    let mut sums: BTreeMap<(&DomainId, &Holder, &ResourceId, &str), Exact> = BTreeMap::new();
-    for line in bill
-        .statements
-        .iter()
-        .flat_map(|statement| &statement.lines)
-    {
-        let key = (&line.domain, &line.holder, &line.resource, line.item.name());
-        *sums.entry(key).or_insert_with(Exact::zero) += line.net.clone();
-    }
+fn write<'k>(sums: impl Iterator<Item = (Key<'k>, &'k Exact)>, path: &Path) -> Result<(), Failure> {
     let mut file = BufWriter::new(File::create(path)?);
     for ((domain, holder, resource, component), sum) in sums {
         let cents = sum.round(2, RoundingMode::HalfAway);
-        let project = match holder {
-            Holder::Project(project) => Some(project),
-            _ => None,
-        };
-        if cents != 0.into() {
-            match project {
-                Some(project) => {
-                    writeln!(file, "{domain},{project},{resource},{component},{cents}")?;
-                }
-                None => writeln!(file, "{domain},,{resource},{component},{cents}")?,
+        if cents == 0.into() {
+            continue;
+        }
+        match holder {
+            Holder::Project(project) => {
+                writeln!(file, "{domain},{project},{resource},{component},{cents}")?;
             }
+            _ => writeln!(file, "{domain},,{resource},{component},{cents}")?,
         }
     }
     file.flush()?;

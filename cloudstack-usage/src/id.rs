@@ -63,19 +63,14 @@ fn parse_uuid(text: &str) -> Option<[u64; 2]> {
     if [text[8], text[13], text[18], text[23]] != [b'-'; 4] {
         return None;
     }
-    let mut digits = [0; 32];
-    digits[..8].copy_from_slice(&text[..8]);
-    digits[8..12].copy_from_slice(&text[9..13]);
-    digits[12..16].copy_from_slice(&text[14..18]);
-    digits[16..20].copy_from_slice(&text[19..23]);
-    digits[20..].copy_from_slice(&text[24..]);
-    let ([a, b, c, d], []) = digits.as_chunks::<8>() else {
-        return None;
+    let half = |from: usize| {
+        let digits = text[from..].first_chunk::<4>().copied();
+        u64::from(u32::from_be_bytes(digits.unwrap_or_default()))
     };
-    let half = |left: &[u8; 8], right: &[u8; 8]| {
-        Some((u64::from(hex::value_of(*left)?) << 32) | u64::from(hex::value_of(*right)?))
-    };
-    Some([half(a, b)?, half(c, d)?])
+    let word = |left, right| (half(left) << 32) | half(right);
+    let words = [word(0, 4), word(9, 14), word(19, 24), word(28, 32)];
+    let [a, b, c, d] = hex::values_of(words)?;
+    Some([(a << 32) | b, (c << 32) | d])
 }
 
 macro_rules! ids {

@@ -99,11 +99,13 @@ impl Quantity {
         };
         let amount = match unit {
             Unit::Time => {
-                let denominator = 10_i128.pow(raw.scale());
-                let seconds = raw.mantissa().checked_mul(3600).ok_or_else(too_long)?;
-                let seconds = (seconds * 2 + denominator).div_euclid(denominator * 2);
+                let seconds = match short_seconds(raw) {
+                    Some(seconds) => i128::from(seconds),
+                    None => seconds(raw).ok_or_else(too_long)?,
+                };
                 i128::from(i64::try_from(seconds * 1000).map_err(|_| too_long())?)
             }
+            Unit::Bytes | Unit::Count if raw.scale() == 0 => raw.mantissa(),
             Unit::Bytes | Unit::Count => {
                 let whole = raw.normalize();
                 if whole.scale() != 0 {
@@ -138,6 +140,21 @@ impl fmt::Display for Quantity {
     }
 }
 
+/// Hours as the nearest whole second, a tie as the later one; none beyond 128 bits.
+fn seconds(hours: Decimal) -> Option<i128> {
+    let denominator = 10_i128.pow(hours.scale());
+    let twice = hours.mantissa().checked_mul(7200)?;
+    Some((twice + denominator).div_euclid(denominator * 2))
+}
+
+/// The same for numbers as short as servers print them, which 64 bits divide several times
+/// faster.
+fn short_seconds(hours: Decimal) -> Option<u64> {
+    let twice = u64::try_from(hours.mantissa()).ok()?.checked_mul(7200)?;
+    let denominator = 10_u64.checked_pow(hours.scale())?;
+    Some(twice.checked_add(denominator)? / denominator.checked_mul(2)?)
+}
+
 /// Reads `rawusage`: ASCII, Arabic-Indic or Persian digits, one decimal separator (`.`,
 /// `,` or `٫`, whatever the server's locale printed), no sign, no exponent, no grouping.
 ///
@@ -153,6 +170,30 @@ impl fmt::Display for Quantity {
 /// assert!(parse_raw_usage("1e3").is_err());
 /// ```
 pub fn parse_raw_usage(text: &str) -> Result<Decimal, QuantityError> {
+    match parse_short(text) {
+        Some(number) => Ok(number),
+        None => parse_any(text),
+    }
+}
+
+/// A number of up to 18 ASCII digits, with a point or none: what servers nearly always print.
+fn parse_short(text: &str) -> Option<Decimal> {
+    let (mut mantissa, mut digits, mut point) = (0_i64, 0_u32, None);
+    for byte in text.bytes() {
+        match byte {
+            b'0'..=b'9' if digits < 18 => {
+                mantissa = mantissa * 10 + i64::from(byte - b'0');
+                digits += 1;
+            }
+            b'.' if point.is_none() => point = Some(digits),
+            _ => return None,
+        }
+    }
+    let scale = point.map_or(0, |before| digits - before);
+    (digits > 0).then(|| Decimal::new(mantissa, scale))
+}
+
+fn parse_any(text: &str) -> Result<Decimal, QuantityError> {
     let trimmed = text.trim();
     if trimmed.is_empty() {
         return Err(QuantityError::Empty);
@@ -249,6 +290,18 @@ mod tests {
             prop_assert_eq!(expected.to_string(), dot);
             prop_assert_eq!(parse_raw_usage(&comma).unwrap(), expected);
             prop_assert_eq!(parse_raw_usage(&arabic).unwrap(), expected);
+        }
+
+        #[test]
+        fn short_numbers_are_read_and_taken_to_seconds_as_long_ones_are(text in "[0-9]{0,12}[.]?[0-9]{0,12}") {
+            let read = parse_any(&text);
+            prop_assert_eq!(parse_raw_usage(&text), read.clone());
+            if let (Some(short), Ok(long)) = (parse_short(&text), read) {
+                prop_assert_eq!((short.mantissa(), short.scale()), (long.mantissa(), long.scale()));
+                if let Some(short) = short_seconds(short) {
+                    prop_assert_eq!(Some(i128::from(short)), super::seconds(long));
+                }
+            }
         }
 
         #[test]

@@ -16,6 +16,7 @@ mod issued;
 mod leaks;
 mod meter;
 mod money;
+mod order;
 mod plan;
 mod proration;
 pub mod quota;
@@ -23,6 +24,7 @@ mod rate;
 mod rounding;
 mod simulate;
 mod statement;
+mod totals;
 mod unit;
 mod usage;
 mod zones;
@@ -58,4 +60,5 @@ pub use statement::{
     AppliedFactor, Bill, BookVersion, Bound, Counts, CreditUse, Explanation, Item, LineItem,
     Placement, PriceChoice, Reduction, Segment, Statement, TaxLine,
 };
+pub use totals::{Total, Totals};
 pub use unit::{Measure, PriceUnit};

@@ -5,6 +5,7 @@ use cloudstack_usage::{DomainId, Holder, Moment, Period, ResourceId, Tag, VmId, 
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
+use crate::book::model::Target;
 use crate::currency::Currency;
 use crate::exact::Exact;
 use crate::finding::Finding;
@@ -143,6 +144,15 @@ pub enum Item {
 }
 
 impl Item {
+    /// What a price is for.
+    pub(crate) fn of(target: &Target) -> Self {
+        match target {
+            Target::Meter(meter) => Self::Meter(meter.slug()),
+            Target::Service(id) => Self::Service(id.clone()),
+            Target::Package(id) => Self::Package(id.clone()),
+        }
+    }
+
     /// The kind of item: `meter`, `service`, `package`, `minimum` or `credit`.
     pub fn kind(&self) -> &'static str {
         match self {

@@ -22,6 +22,7 @@ use crate::command::rerate::RerateArgs;
 use crate::command::shadow::ShadowArgs;
 use crate::command::simulate::SimulateArgs;
 use crate::command::sync::SyncArgs;
+use crate::command::totals::TotalsArgs;
 use crate::exit::{self, Exit};
 use crate::failure::Failure;
 
@@ -77,6 +78,8 @@ enum Command {
     Rerate(Box<RerateArgs>),
     /// Say what a past period would have cost with another price book.
     Simulate(Box<SimulateArgs>),
+    /// Add up what months cost, without statements: fast enough for years.
+    Totals(Box<TotalsArgs>),
     /// Say why CloudStack's Quota and our bill differ, cause by cause, with the money.
     Shadow(Box<ShadowArgs>),
     /// Make a real month's bill from a recorded CloudStack.
@@ -105,6 +108,7 @@ impl Arguments {
             Command::Documents(arguments) => arguments.run(self.json),
             Command::Rerate(arguments) => arguments.run(self.json),
             Command::Simulate(arguments) => arguments.run(self.json),
+            Command::Totals(arguments) => arguments.run(self.json),
             Command::Shadow(arguments) => arguments.run(self.json),
             Command::Demo(arguments) => arguments.run(self.json),
         }

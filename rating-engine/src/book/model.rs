@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use cloudstack_usage::{Period, PeriodError};
 use rust_decimal::Decimal;
 
@@ -344,6 +344,11 @@ impl Price {
         self.free.is_some() || !matches!(self.kind, PriceKind::PerUnit(_))
     }
 
+    /// Whether it is a percentage of other charges.
+    pub(crate) fn is_percentage(&self) -> bool {
+        matches!(self.kind, PriceKind::Percent(_))
+    }
+
     /// The price of a unit, where each costs the same.
     pub(crate) fn amount_per_unit(&self) -> Option<Decimal> {
         match self.kind {
@@ -619,5 +624,30 @@ impl PriceBook {
     /// When `last` is before `first`.
     pub fn civil_period(&self, first: NaiveDate, last: NaiveDate) -> Result<Period, PeriodError> {
         calendar::civil_period(first, last, &self.zones)
+    }
+
+    /// The civil date of an instant, in the book's zone.
+    pub fn civil_date(&self, instant: DateTime<Utc>) -> NaiveDate {
+        self.zones.date(instant)
+    }
+
+    /// The civil months that a period touches, each as far as it lies within it.
+    ///
+    /// ```
+    /// # let head = "schema = 1\nname = \"B\"\ncurrency = \"EUR\"\nzone = \"Europe/Berlin\"\ncompute = \"running\"";
+    /// use rating_engine::PriceBook;
+    ///
+    /// let book = PriceBook::from_toml(head).unwrap();
+    /// let quarter = book.civil_period("2026-01-15".parse().unwrap(), "2026-03-31".parse().unwrap()).unwrap();
+    /// let months = book.civil_months(quarter);
+    /// assert_eq!(months.len(), 3);
+    /// assert_eq!(months[0].start(), quarter.start());
+    /// assert_eq!(months[1].start().to_rfc3339(), "2026-01-31T23:00:00+00:00");
+    /// ```
+    pub fn civil_months(&self, period: Period) -> Vec<Period> {
+        let months = calendar::months(period, &self.zones).into_iter();
+        months
+            .filter_map(|month| month.intersect(&period))
+            .collect()
     }
 }

@@ -1,15 +1,17 @@
 //! Compiling a book and an inventory into a plan.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
 use chrono::{DateTime, Utc};
-use cloudstack_usage::{DomainId, Holder, Inventory, Period};
+use cloudstack_usage::{DomainId, Inventory, Period};
 
+use super::bounds::Bounds;
 use super::price_words::PriceWords;
-use super::scope::{self, ByScope, CompiledScope, Position};
-use super::subject::Subject;
-use crate::book::model::{MonthProfile, Per, Price, PriceBook, Scope, Target};
+use super::scope::{self, ByScope, CompiledScope, LookUp, Position};
+use crate::book::model::{
+    Discount, DiscountAmount, MonthProfile, Per, Price, PriceBook, Scope, Target,
+};
 use crate::book::terms::names;
 use crate::calendar;
 use crate::error::{RatingError, RatingErrorKind};
@@ -33,18 +35,28 @@ pub(crate) struct Plan<'a> {
     pub(crate) limit_scopes: Vec<CompiledScope>,
     pub(crate) credit_scopes: Vec<CompiledScope>,
     pub(super) factor_scopes: Vec<CompiledScope>,
-    tax_scopes: Vec<CompiledScope>,
-    by_target: BTreeMap<&'a Target, TargetPrices>,
+    pub(super) tax_scopes: Vec<CompiledScope>,
+    by_target: LookUp<&'a Target, TargetPrices>,
+    /// The amount of a unit, of prices per unit.
+    unit_amounts: Vec<Option<Exact>>,
+    /// What part of an amount each discount takes off, of those by percent.
+    discount_shares: Vec<Option<Exact>>,
+    /// How narrow the selector of each price is.
+    pub(super) ranks: Vec<u16>,
+    /// Whether some price is charged once.
+    pub(super) has_fees: bool,
+    /// Whether some price is a percentage of other charges.
+    pub(super) has_percentages: bool,
+    /// Whether anything in the book asks for a size.
+    pub(super) asks_for_sizes: bool,
     /// What is said of each price, once it is needed.
     price_words: Vec<OnceLock<PriceWords>>,
     /// Discounts by scope, by their place in the book.
     pub(crate) discounts: ByScope<usize>,
     own_statements: BTreeSet<DomainId>,
     /// Each known domain with those above it, nearest first.
-    ancestries: BTreeMap<&'a DomainId, Vec<DomainId>>,
-    /// Bounds of everything in the book that lie within the period, and the months', by
-    /// whom they can concern.
-    bounds: ByScope<i64>,
+    ancestries: LookUp<&'a DomainId, Vec<DomainId>>,
+    pub(super) bounds: Bounds,
     /// Scopes of the book that nobody has: (rule, scope).
     pub(crate) unknown_scopes: Vec<(String, String)>,
 }
@@ -78,44 +90,24 @@ impl<'a> Plan<'a> {
             .into_iter()
             .map(|period| Month { period })
             .collect();
-        let mut unknown_scopes = Vec::new();
-        let mut resolve = |scope: &Scope, rule: String| {
-            let compiled = scope::compile(scope, inventory, period, &rule)?;
-            if compiled == CompiledScope::Nobody {
-                unknown_scopes.push((rule, scope.describe()));
-            }
-            Ok(compiled)
+        let mut scopes = Scopes {
+            inventory,
+            period,
+            unknown: Vec::new(),
         };
-        let price_scopes = book
-            .prices
-            .iter()
-            .map(|price| resolve(&price.scope, format!("price {:?}", price.id)))
-            .collect::<Result<Vec<_>, RatingError>>()?;
-        let discount_scopes = book
-            .discounts
-            .iter()
-            .map(|discount| resolve(&discount.scope, format!("discount {:?}", discount.id)))
-            .collect::<Result<Vec<_>, RatingError>>()?;
-        let limit_scopes = book
-            .limits
-            .iter()
-            .map(|limit| resolve(&limit.scope, format!("limit {:?}", limit.id)))
-            .collect::<Result<Vec<_>, RatingError>>()?;
-        let credit_scopes = book
-            .credits
-            .iter()
-            .map(|credit| resolve(&credit.scope, format!("credit {:?}", credit.id)))
-            .collect::<Result<Vec<_>, RatingError>>()?;
-        let factor_scopes = book
-            .factors
-            .iter()
-            .map(|factor| resolve(&factor.scope, format!("factor {:?}", factor.id)))
-            .collect::<Result<Vec<_>, RatingError>>()?;
-        let tax_scopes = book
-            .taxes
-            .iter()
-            .map(|tax| resolve(&tax.scope, format!("tax {:?}", tax.id)))
-            .collect::<Result<Vec<_>, RatingError>>()?;
+        let rows = book.prices.iter().map(|row| (&row.scope, &row.id));
+        let price_scopes = scopes.resolve("price", rows)?;
+        let rows = book.discounts.iter().map(|row| (&row.scope, &row.id));
+        let discount_scopes = scopes.resolve("discount", rows)?;
+        let rows = book.limits.iter().map(|row| (&row.scope, &row.id));
+        let limit_scopes = scopes.resolve("limit", rows)?;
+        let rows = book.credits.iter().map(|row| (&row.scope, &row.id));
+        let credit_scopes = scopes.resolve("credit", rows)?;
+        let rows = book.factors.iter().map(|row| (&row.scope, &row.id));
+        let factor_scopes = scopes.resolve("factor", rows)?;
+        let rows = book.taxes.iter().map(|row| (&row.scope, &row.id));
+        let tax_scopes = scopes.resolve("tax", rows)?;
+        let mut unknown_scopes = scopes.unknown;
         let mut own_statements = BTreeSet::new();
         for name in &book.accounts {
             match scope::domain(name, inventory, "own_statements")? {
@@ -127,7 +119,7 @@ impl<'a> Plan<'a> {
                 }
             }
         }
-        let mut by_target: BTreeMap<&Target, TargetPrices> = BTreeMap::new();
+        let mut by_target: LookUp<&Target, TargetPrices> = LookUp::default();
         for (index, (price, scope)) in book.prices.iter().zip(&price_scopes).enumerate() {
             let prices = by_target.entry(&price.target).or_default();
             prices.all.push(index);
@@ -149,14 +141,24 @@ impl<'a> Plan<'a> {
             factor_scopes,
             tax_scopes,
             by_target,
+            unit_amounts: unit_amounts(book),
+            discount_shares: discount_shares(book),
+            asks_for_sizes: asks_for_sizes(book),
+            has_fees: book.prices.iter().any(|price| price.per == Per::Once),
+            ranks: book
+                .prices
+                .iter()
+                .map(|price| price.selector.rank())
+                .collect(),
+            has_percentages: book.prices.iter().any(Price::is_percentage),
             price_words: book.prices.iter().map(|_| OnceLock::new()).collect(),
             discounts,
             own_statements,
             ancestries: ancestries(inventory),
-            bounds: ByScope::default(),
+            bounds: Bounds::default(),
             unknown_scopes,
         };
-        plan.bounds = plan.all_bounds();
+        plan.bounds = Bounds::of(&plan);
         Ok(plan)
     }
 
@@ -166,41 +168,6 @@ impl<'a> Plan<'a> {
         known.map_or(std::slice::from_ref(domain), Vec::as_slice)
     }
 
-    /// Every bound of the book's rows within the period, with the months' and the period's
-    /// own.
-    fn all_bounds(&self) -> ByScope<i64> {
-        let (book, period) = (self.book, self.period);
-        let prices = book.prices.iter().map(|price| price.validity);
-        let discounts = book.discounts.iter().map(|discount| discount.validity);
-        let limits = book.limits.iter().map(|limit| limit.validity);
-        let credits = book.credits.iter().map(|credit| credit.validity);
-        let taxes = book.taxes.iter().map(|tax| tax.validity);
-        let factors = book.factors.iter().map(|factor| factor.validity);
-        let scoped = (self.price_scopes.iter().zip(prices))
-            .chain(self.discount_scopes.iter().zip(discounts))
-            .chain(self.limit_scopes.iter().zip(limits))
-            .chain(self.credit_scopes.iter().zip(credits))
-            .chain(self.factor_scopes.iter().zip(factors))
-            .chain(self.tax_scopes.iter().zip(taxes));
-        let exemptions = book.exemptions.iter().map(|exemption| exemption.validity);
-        let cells = book.packages.iter().flat_map(|package| &package.services);
-        let calendar = self.months.iter().map(|month| month.period);
-        let everybody = exemptions
-            .chain(cells.map(|cell| cell.validity))
-            .chain(calendar)
-            .chain([period])
-            .map(|validity| (&CompiledScope::Book, validity));
-        let mut bounds = ByScope::default();
-        for (scope, validity) in scoped.chain(everybody) {
-            for instant in [validity.start(), validity.end()] {
-                if period.contains(instant) || instant == period.end() {
-                    bounds.add(scope, instant.timestamp_millis());
-                }
-            }
-        }
-        bounds
-    }
-
     /// What lines and explanations say of the price at this place in the book.
     pub(crate) fn price_words(&self, index: usize) -> &PriceWords {
         static NOTHING: PriceWords = PriceWords::nothing();
@@ -208,6 +175,17 @@ impl<'a> Plan<'a> {
         words.map_or(&NOTHING, |(words, price)| {
             words.get_or_init(|| PriceWords::of(price, self.book.currency))
         })
+    }
+
+    /// What a unit costs at the price at this place in the book, of prices per unit.
+    pub(crate) fn unit_amount(&self, price: usize) -> Option<&Exact> {
+        self.unit_amounts.get(price)?.as_ref()
+    }
+
+    /// What part of an amount the discount at this place in the book takes off, of those by
+    /// percent.
+    pub(crate) fn discount_share(&self, discount: usize) -> Option<&Exact> {
+        self.discount_shares.get(discount)?.as_ref()
     }
 
     /// The prices of a target, by their place in the book.
@@ -238,24 +216,6 @@ impl<'a> Plan<'a> {
             .filter_map(|index| Some((index, self.book.prices.get(index)?)))
     }
 
-    /// The bounds of the calendar and of what can concern `subject` in the book, within the
-    /// period.
-    pub(crate) fn bounds_of(&self, subject: &Subject<'_>) -> Vec<i64> {
-        let mut domains: Vec<DomainId> = Vec::new();
-        for domain in subject.domains() {
-            if !domains.contains(domain) {
-                domains.extend(self.ancestry(domain).iter().cloned());
-            }
-        }
-        let project = match &subject.stream.key.holder {
-            Holder::Project(id) => Some(id),
-            _ => None,
-        };
-        let vms = subject.vms();
-        let volume = subject.volume.as_ref();
-        self.bounds.of(&domains, project, vms, volume).collect()
-    }
-
     /// The period's beginning and end, in milliseconds since 1970.
     pub(crate) fn bounds(&self) -> (i64, i64) {
         let period = self.period;
@@ -263,6 +223,12 @@ impl<'a> Plan<'a> {
             period.start().timestamp_millis(),
             period.end().timestamp_millis(),
         )
+    }
+
+    /// Whether some time of this, in milliseconds since 1970, lies in the period.
+    pub(crate) fn touches(&self, start: i64, end: i64) -> bool {
+        let (period_start, period_end) = self.bounds();
+        start < period_end && period_start < end
     }
 
     /// The month of an instant within the period.
@@ -352,7 +318,59 @@ impl<'a> Plan<'a> {
     }
 }
 
-fn ancestries(inventory: &Inventory) -> BTreeMap<&DomainId, Vec<DomainId>> {
+/// Resolves the scopes of a book's rows.
+struct Scopes<'a> {
+    inventory: &'a Inventory,
+    period: Period,
+    /// Those that nobody has: (rule, scope).
+    unknown: Vec<(String, String)>,
+}
+
+impl Scopes<'_> {
+    /// The scopes of rows of one kind, given with their ids.
+    fn resolve<'b>(
+        &mut self,
+        kind: &str,
+        rows: impl Iterator<Item = (&'b Scope, &'b String)>,
+    ) -> Result<Vec<CompiledScope>, RatingError> {
+        rows.map(|(scope, id)| {
+            let rule = format!("{kind} {id:?}");
+            let compiled = scope::compile(scope, self.inventory, self.period, &rule)?;
+            if compiled == CompiledScope::Nobody {
+                self.unknown.push((rule, scope.describe()));
+            }
+            Ok(compiled)
+        })
+        .collect()
+    }
+}
+
+fn unit_amounts(book: &PriceBook) -> Vec<Option<Exact>> {
+    let amounts = book.prices.iter().map(Price::amount_per_unit);
+    amounts
+        .map(|amount| amount.map(Exact::from_decimal))
+        .collect()
+}
+
+fn discount_shares(book: &PriceBook) -> Vec<Option<Exact>> {
+    let share = |discount: &Discount| match discount.amount {
+        DiscountAmount::Percent(percent) => {
+            Exact::from_decimal(percent).checked_div(&Exact::from(100))
+        }
+        DiscountAmount::Fixed(_) => None,
+    };
+    book.discounts.iter().map(share).collect()
+}
+
+fn asks_for_sizes(book: &PriceBook) -> bool {
+    let prices = book.prices.iter().map(|price| &price.selector);
+    let factors = book.factors.iter().map(|factor| &factor.selector);
+    prices
+        .chain(factors)
+        .any(|selector| !selector.at_least.is_any())
+}
+
+fn ancestries(inventory: &Inventory) -> LookUp<&DomainId, Vec<DomainId>> {
     let domains = inventory.domains.keys();
     domains
         .map(|domain| (domain, inventory.ancestry(domain)))

@@ -274,6 +274,11 @@ impl<'a, 's> Deciding<'_, 'a, 's> {
                 .factors_at((&target, net), self.subject, &self.position, self.at)
         };
         let tax = self.plan.tax_at(Some(&target), &self.position, self.at);
+        // charges are large, and all but VMs have one as a rule
+        let expected = if self.subject.is_vm() { 3 } else { 1 };
+        if self.decision.charges.is_empty() {
+            self.decision.charges.reserve_exact(expected);
+        }
         self.decision.charges.push(Charge {
             target,
             price,
@@ -429,16 +434,22 @@ impl<'a, 's> Deciding<'_, 'a, 's> {
             }
         }
         let single = self.single_services();
-        let mut services: Vec<&str> = sold.union(&single).copied().collect();
+        if sold.is_empty() && single.is_empty() && in_package.is_empty() {
+            return;
+        }
+        let services = sold.union(&single).copied();
+        let mut services: Vec<(&str, Option<(usize, &Percentage)>)> = services
+            .map(|service| (service, self.percentage_of(service)))
+            .collect();
         // what costs a percentage of other services comes after them
-        services.sort_by_key(|service| self.percentage_of(service).is_some());
-        for service in services {
+        services.sort_by_key(|(_, percentage)| percentage.is_some());
+        for (service, percentage) in services {
             let package = in_package
                 .iter()
                 .find(|(name, _)| *name == service)
                 .map(|(_, package)| *package);
             let included = package.filter(|_| !sold.contains(service));
-            let charged = self.charge_service(service, basis, included);
+            let charged = self.charge_service((service, percentage), basis, included);
             if let Some(package) = package.filter(|_| charged && single.contains(service)) {
                 self.decision
                     .twice
@@ -451,12 +462,12 @@ impl<'a, 's> Deciding<'_, 'a, 's> {
     /// charged with the volumes, all others with the VM.
     fn charge_service(
         &mut self,
-        service: &str,
+        (service, percentage): (&str, Option<(usize, &Percentage)>),
         basis: Option<Basis>,
         package: Option<&str>,
     ) -> bool {
         let target = Target::Service(service.to_owned());
-        if let Some((price, percentage)) = self.percentage_of(service) {
+        if let Some((price, percentage)) = percentage {
             let included = package.map(|package| format!("included in {package}"));
             self.push_percentage(&target, price, percentage, included.as_deref());
             return self.subject.is_vm() && basis == Some(Basis::Allocated);
@@ -511,6 +522,9 @@ impl<'a, 's> Deciding<'_, 'a, 's> {
     /// The price of a service that is a percentage of other charges. It follows them, so
     /// there is no running or allocated time of its own.
     fn percentage_of(&self, service: &str) -> Option<(usize, &'a Percentage)> {
+        if !self.plan.has_percentages {
+            return None;
+        }
         let target = Target::Service(service.to_owned());
         let index = self.price(&target, None)?;
         match &self.plan.book.prices.get(index)?.kind {

@@ -1,6 +1,7 @@
 //! Finding the price of a thing at an instant, and saying why it is that one.
 
 use chrono::{DateTime, Utc};
+use cloudstack_usage::ZoneId;
 
 use super::compile::Plan;
 use super::scope::Position;
@@ -28,10 +29,12 @@ impl<'a> Plan<'a> {
             .filter(|(_, price)| self.basis_fits(price, basis) && price.validity.contains(instant))
             .filter_map(|(index, price)| {
                 let nearness = self.price_scopes.get(index)?.nearness(position)?;
-                let fits = self.selects(&price.selector, subject, instant);
+                let rank = self.ranks.get(index).copied()?;
+                // one that is for everything fits
+                let fits = rank == 0 || self.selects(&price.selector, subject, instant);
                 fits.then_some((
                     nearness,
-                    price.selector.rank(),
+                    rank,
                     price.selector.at_least,
                     std::cmp::Reverse(index),
                 ))
@@ -139,6 +142,9 @@ impl<'a> Plan<'a> {
         position: &Position<'_>,
         instant: DateTime<Utc>,
     ) -> bool {
+        if !self.asks_for_sizes {
+            return false;
+        }
         let basis = basis_of(subject);
         let nearness = |index: usize| self.price_scopes.get(index)?.nearness(position);
         let rank = |index: usize, price: &Price| (nearness(index), price.selector.rank());
@@ -186,52 +192,28 @@ impl<'a> Plan<'a> {
             return true;
         }
         let key = &subject.stream.key;
-        let named = |wanted: &[String], id: Option<String>, name: Option<&str>| {
-            wanted.is_empty()
-                || wanted
-                    .iter()
-                    .any(|text| id.as_deref() == Some(text.as_str()) || name == Some(text.as_str()))
-        };
-        let text = |id: &dyn std::fmt::Display| id.to_string();
-        let os_type = subject.os_type_at(instant);
-        let os_name = os_type
-            .and_then(|id| self.inventory.os_types.get(id))
-            .map(|os| os.name.as_str());
-        let category = os_type
-            .and_then(|id| self.inventory.os_types.get(id))
-            .and_then(|os| os.category.as_ref());
-        let template = key
-            .template
-            .as_ref()
-            .and_then(|id| self.inventory.templates.get(id));
-        let zone = key
-            .zone
-            .as_ref()
-            .and_then(|id| self.inventory.zones.get(id));
-        named(
-            &selector.offerings,
-            key.offering.as_ref().map(|id| text(id)),
-            self.offering_name(subject),
-        ) && named(
-            &selector.templates,
-            key.template.as_ref().map(|id| text(id)),
-            template.map(|t| t.name.as_str()),
-        ) && named(&selector.os_types, os_type.map(|id| text(id)), os_name)
-            && named(
-                &selector.os_categories,
-                category.map(|id| text(id)),
-                subject.os_category_at(instant),
-            )
-            && named(
-                &selector.zones,
-                key.zone.as_ref().map(|id| text(id)),
-                zone.map(|z| z.name.as_str()),
-            )
-            && named(
-                &selector.hypervisors,
-                None,
-                subject.stream.shown.hypervisor.as_deref(),
-            )
+        let os_type = || subject.os_type_at(instant);
+        let os = || self.inventory.os_types.get(os_type()?);
+        named(&selector.offerings, key.offering.as_ref(), || {
+            self.offering_name(subject)
+        }) && named(&selector.templates, key.template.as_ref(), || {
+            let template = self.inventory.templates.get(key.template.as_ref()?)?;
+            Some(template.name.as_str())
+        }) && (selector.os_types.is_empty()
+            || named(&selector.os_types, os_type(), || Some(os()?.name.as_str())))
+            && (selector.os_categories.is_empty()
+                || named(
+                    &selector.os_categories,
+                    os().and_then(|os| os.category.as_ref()),
+                    || subject.os_category_at(instant),
+                ))
+            && named(&selector.zones, key.zone.as_ref(), || {
+                let zone = self.inventory.zones.get(key.zone.as_ref()?)?;
+                Some(zone.name.as_str())
+            })
+            && named(&selector.hypervisors, None::<&ZoneId>, || {
+                subject.stream.shown.hypervisor.as_deref()
+            })
             && self.storage_tag_fits(&selector.storage_tags, subject)
             && at_least_fits(&selector.at_least, subject, instant)
             && name_fits(&selector.names, subject.name_at(instant))
@@ -274,6 +256,21 @@ impl<'a> Plan<'a> {
             .iter()
             .all(|wanted| tags.iter().any(|tag| wanted.is(tag.key, tag.value)))
     }
+}
+
+/// Whether one of these texts is the id or the name; any is, where nothing is asked for.
+fn named<'n, I: PartialEq<str>>(
+    wanted: &[String],
+    id: Option<&I>,
+    name: impl FnOnce() -> Option<&'n str>,
+) -> bool {
+    if wanted.is_empty() {
+        return true;
+    }
+    let name = name();
+    wanted
+        .iter()
+        .any(|text| name == Some(text.as_str()) || id.is_some_and(|id| *id == **text))
 }
 
 /// The sizes of a resource: vCPUs and MiB of a VM, bytes of what is stored.

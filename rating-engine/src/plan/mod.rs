@@ -1,5 +1,6 @@
 //! The compiled plan: book and inventory resolved once, then asked for decisions.
 
+mod bounds;
 mod compile;
 mod decide;
 mod hold;
@@ -14,4 +15,4 @@ pub(crate) use hold::{Held, Hold};
 pub(crate) use lookup::basis_of;
 pub(crate) use price_words::price_text;
 pub(crate) use scope::{CompiledScope, Nearness, Position, compile as compile_scope};
-pub(crate) use subject::{Override, Subject};
+pub(crate) use subject::{Override, Subject, lifetime};

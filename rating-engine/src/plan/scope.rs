@@ -1,8 +1,10 @@
 //! Scopes of prices and discounts, resolved to ids.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use cloudstack_usage::{DomainId, History, Inventory, Lifetime, Period, ProjectId, VmId, VolumeId};
+use hashbrown::HashMap;
+use rustc_hash::FxBuildHasher;
 
 use crate::book::model::Scope;
 use crate::error::{RatingError, RatingErrorKind};
@@ -49,15 +51,18 @@ impl CompiledScope {
     }
 }
 
+/// A map that is looked up only, never walked: the order of a hash table decides nothing.
+pub(super) type LookUp<K, V> = HashMap<K, V, FxBuildHasher>;
+
 /// Things of the book by their scope: a book with a price for each of a thousand customers
 /// costs a customer no more than its own.
 #[derive(Debug, Default)]
 pub(crate) struct ByScope<T> {
     book: Vec<T>,
-    domains: BTreeMap<DomainId, Vec<T>>,
-    projects: BTreeMap<ProjectId, Vec<T>>,
-    vms: BTreeMap<VmId, Vec<T>>,
-    volumes: BTreeMap<VolumeId, Vec<T>>,
+    domains: LookUp<DomainId, Vec<T>>,
+    projects: LookUp<ProjectId, Vec<T>>,
+    vms: LookUp<VmId, Vec<T>>,
+    volumes: LookUp<VolumeId, Vec<T>>,
 }
 
 impl<T: Copy> ByScope<T> {
@@ -88,6 +93,12 @@ impl<T: Copy> ByScope<T> {
         let volume = volume.and_then(|id| self.volumes.get(id));
         let near = domains.chain(project).chain(vms).chain(volume);
         self.book.iter().chain(near.flatten()).copied()
+    }
+
+    /// The things whose scope is one of these domains.
+    pub(crate) fn of_domains(&self, domains: &[DomainId]) -> impl Iterator<Item = T> {
+        let things = domains.iter().filter_map(|id| self.domains.get(id));
+        things.flatten().copied()
     }
 
     /// The things whose scope holds `position`.

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use cloudstack_usage::{
     DomainId, History, Holder, Inventory, Lifetime, MomentSource, OsTypeId, ResourceId, TagHistory,
-    UsageType, VmId, VolumeId,
+    UsageType, VmEntry, VmId, VolumeId,
 };
 
 use super::hold::{Hold, Size};
@@ -34,6 +34,11 @@ pub(crate) struct Subject<'a> {
     pub(crate) volume: Option<VolumeId>,
     own_vm: Option<VmId>,
     own_tags: Option<&'a TagHistory>,
+    /// The VM, where it is a VM's running or allocated time.
+    vm_entry: Option<&'a VmEntry>,
+    lifetime: Option<&'a Lifetime>,
+    /// The domains that the owner was in.
+    owner_domains: Option<&'a History<DomainId>>,
     attached: Option<&'a History<VmId>>,
     holds: Vec<&'a Hold>,
     /// A tag that counts instead of what the inventory says, whatever the instant.
@@ -54,12 +59,24 @@ impl<'a> Subject<'a> {
         };
         let attached = volume.as_ref().and_then(|volume| attachments.of(volume));
         let own_tags = inventory.tags(&stream.key.identity);
+        let vm_entry = own_vm
+            .as_ref()
+            .filter(|_| is_vm(stream))
+            .and_then(|vm| inventory.vms.get(vm));
+        let owner_domains = match &stream.key.holder {
+            Holder::Project(id) => inventory.projects.get(id).map(|entry| &entry.domain),
+            Holder::Account(id) => inventory.accounts.get(id).map(|entry| &entry.domain),
+            Holder::Unknown => None,
+        };
         Self {
             stream,
             inventory,
             volume,
             own_vm,
             own_tags,
+            vm_entry,
+            lifetime: lifetime(stream, inventory),
+            owner_domains,
             attached,
             holds: Vec::new(),
             instead: None,
@@ -108,10 +125,7 @@ impl<'a> Subject<'a> {
 
     /// Whether it is a VM's running or allocated time.
     pub(crate) fn is_vm(&self) -> bool {
-        matches!(
-            self.stream.key.usage_type,
-            UsageType::RunningVm | UsageType::AllocatedVm
-        )
+        is_vm(self.stream)
     }
 
     /// The VM it belongs to at `instant`.
@@ -127,49 +141,24 @@ impl<'a> Subject<'a> {
 
     /// The life of the resource, where the inventory knows one.
     pub(crate) fn lifetime(&self) -> Option<&'a Lifetime> {
-        let identity = &self.stream.key.identity;
-        if let Some(volume) = &self.volume {
-            return self
-                .inventory
-                .volumes
-                .get(volume)
-                .map(|entry| &entry.lifetime);
-        }
-        let vm = VmId::from(identity.clone());
-        let of_vm = matches!(
-            self.stream.key.usage_type,
-            UsageType::RunningVm | UsageType::AllocatedVm | UsageType::NetworkOffering
-        );
-        if of_vm {
-            return self.inventory.vms.get(&vm).map(|entry| &entry.lifetime);
-        }
-        self.inventory
-            .resources
-            .get(identity)
-            .map(|entry| &entry.lifetime)
+        self.lifetime
     }
 
     /// The owning domain at `instant`: the account's or project's by the inventory, else
     /// the record's.
     pub(crate) fn domain_at(&self, instant: DateTime<Utc>) -> &'a DomainId {
-        let history = match &self.stream.key.holder {
-            Holder::Project(id) => self.inventory.projects.get(id).map(|entry| &entry.domain),
-            Holder::Account(id) => self.inventory.accounts.get(id).map(|entry| &entry.domain),
-            Holder::Unknown => None,
-        };
-        history
+        self.owner_domains
             .and_then(|history| history.nearest(instant))
             .unwrap_or(&self.stream.key.domain)
     }
 
     /// Every domain that owns it at some time.
     pub(crate) fn domains(&self) -> impl Iterator<Item = &'a DomainId> {
-        let history = match &self.stream.key.holder {
-            Holder::Project(id) => self.inventory.projects.get(id).map(|entry| &entry.domain),
-            Holder::Account(id) => self.inventory.accounts.get(id).map(|entry| &entry.domain),
-            Holder::Unknown => None,
-        };
-        let spans = history.map(History::spans).unwrap_or_default().iter();
+        let spans = self
+            .owner_domains
+            .map(History::spans)
+            .unwrap_or_default()
+            .iter();
         [&self.stream.key.domain]
             .into_iter()
             .chain(spans.map(|span| &span.value))
@@ -233,34 +222,17 @@ impl<'a> Subject<'a> {
         histories
     }
 
-    /// Instants, besides those of tags, at which something about it changes.
-    pub(crate) fn changes(&self) -> Vec<DateTime<Utc>> {
-        let mut changes: Vec<DateTime<Utc>> = Vec::new();
+    /// Notes the instants, besides those of tags, at which something about it changes.
+    pub(super) fn add_changes(&self, changes: &mut impl Extend<DateTime<Utc>>, has_fees: bool) {
         changes.extend(self.attached.iter().flat_map(|history| history.changes()));
-        match &self.stream.key.holder {
-            Holder::Project(id) => {
-                changes.extend(
-                    self.inventory
-                        .projects
-                        .get(id)
-                        .iter()
-                        .flat_map(|entry| entry.domain.changes()),
-                );
-            }
-            Holder::Account(id) => {
-                changes.extend(
-                    self.inventory
-                        .accounts
-                        .get(id)
-                        .iter()
-                        .flat_map(|entry| entry.domain.changes()),
-                );
-            }
-            Holder::Unknown => {}
-        }
+        changes.extend(
+            self.owner_domains
+                .iter()
+                .flat_map(|domains| domains.changes()),
+        );
         // selectors may ask for a name
         changes.extend(self.names().iter().flat_map(|names| names.changes()));
-        if let Some(entry) = self.vm_entry() {
+        if let Some(entry) = self.vm_entry {
             changes.extend(entry.os_type.changes());
             if self.stream.key.cpu_count.is_none() {
                 changes.extend(entry.cpu_count.changes());
@@ -269,27 +241,18 @@ impl<'a> Subject<'a> {
                 changes.extend(entry.memory_mib.changes());
             }
         }
-        if let Some(lifetime) = self.lifetime() {
+        if let Some(lifetime) = self.lifetime().filter(|_| has_fees) {
             // a fee that is charged once begins with the life
-            changes.push(lifetime.start);
+            changes.extend([lifetime.start]);
         }
         changes.extend(self.holds.iter().flat_map(|hold| [hold.from, hold.until]));
-        changes
-    }
-
-    fn vm_entry(&self) -> Option<&'a cloudstack_usage::VmEntry> {
-        if self.is_vm() {
-            self.inventory.vms.get(self.own_vm.as_ref()?)
-        } else {
-            None
-        }
     }
 
     /// Number of vCPUs at `instant`: of the record, of a fixed offering, else of the VM.
     pub(crate) fn cpus_at(&self, instant: DateTime<Utc>) -> Option<i128> {
         let of_offering = || self.service_offering()?.cpu_count;
         let instant = self.sized_at(instant, Size::Cpus);
-        let of_vm = || self.vm_entry()?.cpu_count.nearest(instant).copied();
+        let of_vm = || self.vm_entry?.cpu_count.nearest(instant).copied();
         self.stream
             .key
             .cpu_count
@@ -302,7 +265,7 @@ impl<'a> Subject<'a> {
     pub(crate) fn memory_at(&self, instant: DateTime<Utc>) -> Option<i128> {
         let of_offering = || self.service_offering()?.memory_mib;
         let instant = self.sized_at(instant, Size::Memory);
-        let of_vm = || self.vm_entry()?.memory_mib.nearest(instant).copied();
+        let of_vm = || self.vm_entry?.memory_mib.nearest(instant).copied();
         self.stream
             .key
             .memory_mib
@@ -320,7 +283,7 @@ impl<'a> Subject<'a> {
     /// Sizes that come from the inventory and changed between two syncs: what, and from
     /// when to when the change may have been.
     pub(crate) fn uncertain_sizes(&self) -> Vec<(Size, DateTime<Utc>, DateTime<Utc>)> {
-        let Some(entry) = self.vm_entry() else {
+        let Some(entry) = self.vm_entry else {
             return Vec::new();
         };
         let offering = self.service_offering();
@@ -349,7 +312,7 @@ impl<'a> Subject<'a> {
     /// that of the query).
     pub(crate) fn os_type_at(&self, instant: DateTime<Utc>) -> Option<&'a OsTypeId> {
         let known = self
-            .vm_entry()
+            .vm_entry
             .and_then(|entry| entry.os_type.nearest(instant));
         known.or(self.stream.shown.os_type.as_ref())
     }
@@ -367,7 +330,7 @@ impl<'a> Subject<'a> {
             return self.inventory.volumes.get(volume).map(|entry| &entry.name);
         }
         if self.is_vm() {
-            return self.vm_entry().map(|entry| &entry.name);
+            return self.vm_entry.map(|entry| &entry.name);
         }
         let entry = self.inventory.resources.get(&self.stream.key.identity);
         entry.map(|entry| &entry.name)
@@ -419,6 +382,31 @@ impl<'a> Subject<'a> {
         }));
         found
     }
+}
+
+/// The life of a stream's resource, where the inventory knows one.
+pub(crate) fn lifetime<'i>(stream: &Stream, inventory: &'i Inventory) -> Option<&'i Lifetime> {
+    let identity = &stream.key.identity;
+    if let Some(volume) = stream.key.volume() {
+        return inventory.volumes.get(&volume).map(|entry| &entry.lifetime);
+    }
+    let of_vm = is_vm(stream) || stream.key.usage_type == UsageType::NetworkOffering;
+    if of_vm {
+        let vm = VmId::from(identity.clone());
+        return inventory.vms.get(&vm).map(|entry| &entry.lifetime);
+    }
+    inventory
+        .resources
+        .get(identity)
+        .map(|entry| &entry.lifetime)
+}
+
+/// Whether it is a VM's running or allocated time.
+fn is_vm(stream: &Stream) -> bool {
+    matches!(
+        stream.key.usage_type,
+        UsageType::RunningVm | UsageType::AllocatedVm
+    )
 }
 
 fn uncertain(history: &History<u32>) -> impl Iterator<Item = (DateTime<Utc>, DateTime<Utc>)> + '_ {

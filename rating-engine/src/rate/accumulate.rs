@@ -23,9 +23,14 @@ pub(super) enum Pool {
 
 /// Applies the rules of a month to all parts, in order of time.
 pub(crate) fn accumulate(book: &PriceBook, timelines: &[Timeline<'_, '_>], parts: &mut Vec<Part>) {
-    charge_once(book, timelines, parts);
+    if book.prices.iter().any(|price| price.per == Per::Once) {
+        charge_once(book, timelines, parts);
+    }
     if let Some(cap) = book.month.cap_millis() {
         cap_hours(book, cap, timelines, parts);
+    }
+    if !book.prices.iter().any(Price::accumulates) {
+        return;
     }
     let series = series(book);
     let percentages = percentage::parts(timelines, parts);

@@ -5,34 +5,25 @@ use std::collections::BTreeMap;
 use cloudstack_usage::Period;
 
 use super::parts::{Part, Rule, Timeline, instant};
-use crate::book::model::{Discount, DiscountAmount, PriceBook, Scope, Stacking};
+use crate::book::model::{Discount, DiscountAmount, Scope, Stacking};
 use crate::exact::Exact;
 use crate::plan::Plan;
 
-fn percent(book: &PriceBook, index: usize) -> Option<Exact> {
-    match book.discounts.get(index)?.amount {
-        DiscountAmount::Percent(percent) => {
-            Exact::from_decimal(percent).checked_div(&Exact::from(100))
-        }
-        DiscountAmount::Fixed(_) => None,
-    }
-}
-
 /// What each percentage of the chain takes off `list`: one after the other, or added up to
 /// at most all of it.
-fn reductions(book: &PriceBook, list: &Exact, chain: &[usize]) -> Vec<(usize, Exact)> {
+fn reductions(plan: &Plan<'_>, list: &Exact, chain: &[usize]) -> Vec<(usize, Exact)> {
     let percents = chain
         .iter()
-        .filter_map(|&index| Some((index, percent(book, index)?)));
+        .filter_map(|&index| Some((index, plan.discount_share(index)?)));
     let mut left = list.clone();
     let mut taken = Vec::new();
     for (index, share) in percents {
-        let base = if book.stacking == Stacking::AddCapped {
+        let base = if plan.book.stacking == Stacking::AddCapped {
             list.clone()
         } else {
             left.clone()
         };
-        let amount = (base * share).min(left.clone());
+        let amount = (base * share.clone()).min(left.clone());
         left = left - amount.clone();
         taken.push((index, amount));
     }
@@ -40,9 +31,12 @@ fn reductions(book: &PriceBook, list: &Exact, chain: &[usize]) -> Vec<(usize, Ex
 }
 
 /// `list` after the percentages of the chain.
-pub(crate) fn after_percent(book: &PriceBook, list: &Exact, chain: &[usize]) -> Exact {
+pub(crate) fn after_percent(plan: &Plan<'_>, list: &Exact, chain: &[usize]) -> Exact {
+    if chain.is_empty() {
+        return list.clone();
+    }
     list.clone()
-        - reductions(book, list, chain)
+        - reductions(plan, list, chain)
             .into_iter()
             .map(|(_, amount)| amount)
             .sum()
@@ -53,14 +47,18 @@ pub(crate) fn apply(plan: &Plan<'_>, timelines: &[Timeline<'_, '_>], parts: &mut
     let mut fixed: BTreeMap<(usize, usize), Vec<usize>> = BTreeMap::new();
     for (index, part) in parts.iter_mut().enumerate() {
         let chain = chain(timelines, part);
-        part.reductions = reductions(plan.book, &part.list, chain)
+        part.net = part.list.clone();
+        if chain.is_empty() {
+            continue;
+        }
+        part.reductions = reductions(plan, &part.list, chain)
             .into_iter()
             .map(|(discount, amount)| (Rule::Discount(discount), amount))
             .collect();
         part.net = part.list.clone() - part.reductions.iter().map(|(_, amount)| amount).sum();
         for &discount in chain
             .iter()
-            .filter(|&&discount| percent(plan.book, discount).is_none())
+            .filter(|&&discount| plan.discount_share(discount).is_none())
         {
             fixed.entry((discount, part.month)).or_default().push(index);
         }

@@ -3,8 +3,8 @@
 use cloudstack_usage::{Period, Unit};
 
 use super::coverage::hours;
+use super::findings::{base_finding, describe};
 use super::parts::{Timeline, instant};
-use super::rating::{base_finding, describe, touches};
 use crate::finding::{Finding, FindingKind, Policy};
 use crate::plan::Plan;
 use crate::statement::Placement;
@@ -25,7 +25,7 @@ pub(super) fn findings(
     let of_kind = |kind: FindingKind| {
         let touching = doubts.iter().filter_map(|doubt| {
             let (of, held) = placed(doubt);
-            (of == kind && touches(plan, held.start, held.end)).then_some(held)
+            (of == kind && plan.touches(held.start, held.end)).then_some(held)
         });
         touching.collect::<Vec<Placed>>()
     };

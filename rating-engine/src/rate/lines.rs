@@ -1,6 +1,5 @@
 //! From parts to line items and statements.
 
-use std::cmp::Ordering;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -19,6 +18,7 @@ use crate::book::model::{DiscountAmount, Per, Price, PriceKind, Target};
 use crate::currency::Currency;
 use crate::exact::Exact;
 use crate::money::Money;
+use crate::order::sort_by_places;
 use crate::plan::{Charge, Decision, Plan, Position, basis_of};
 use crate::rounding::RoundingPoint;
 use crate::statement::{
@@ -216,7 +216,7 @@ fn true_up_line(
 }
 
 /// The cost centre of a project's minimum charge is the project's.
-fn cost_centre_of(plan: &Plan<'_>, true_up: &TrueUp) -> Option<String> {
+pub(super) fn cost_centre_of(plan: &Plan<'_>, true_up: &TrueUp) -> Option<String> {
     let tags = match &true_up.holder {
         Holder::Project(id) => plan.inventory.projects.get(id).map(|entry| &entry.tags),
         _ => None,
@@ -270,7 +270,7 @@ fn statement(
 ) -> Statement {
     let (currency, mode) = (plan.book.currency, plan.book.rounding);
     let exact: Exact = lines.iter().map(|line| &line.net).sum();
-    lines = sorted(lines, |left, right| left.key.cmp(&right.key));
+    sort_by_places(&mut lines, |left, right| left.key.cmp(&right.key));
     let places = currency.minor_digits();
     let nets: Vec<Exact> = lines.iter().map(|line| line.net.clone()).collect();
     let minors = match plan.book.rounding_point {
@@ -286,7 +286,7 @@ fn statement(
         total += &minor;
         line.amount = Money::from_minor(minor, currency);
     }
-    let lines = sorted(lines, |left, right| {
+    sort_by_places(&mut lines, |left, right| {
         shown_order(left).cmp(&shown_order(right))
     });
     let path = path(paths, account);
@@ -303,23 +303,6 @@ fn statement(
         credits: Vec::new(),
         payable: Money::from_minor(total, currency),
     }
-}
-
-/// Lines in this order. They are large, so their places are sorted, and each is moved once.
-fn sorted(
-    lines: Vec<LineItem>,
-    compare: impl Fn(&LineItem, &LineItem) -> Ordering,
-) -> Vec<LineItem> {
-    let mut order: Vec<usize> = (0..lines.len()).collect();
-    order.sort_by(|&left, &right| match (lines.get(left), lines.get(right)) {
-        (Some(left), Some(right)) => compare(left, right),
-        _ => Ordering::Equal,
-    });
-    let mut unsorted: Vec<Option<LineItem>> = lines.into_iter().map(Some).collect();
-    let sorted = order.into_iter();
-    sorted
-        .filter_map(|index| unsorted.get_mut(index)?.take())
-        .collect()
 }
 
 /// How many groups a line lies in.
@@ -424,7 +407,7 @@ impl<'p, 'a> LineBuilder<'_, 'p, 'a> {
         let end = self.parts.iter().map(|part| part.end).max()?;
         let period = Period::new(instant(start), instant(end)).ok()?;
         let lifetime = subject.lifetime();
-        let item = self.item();
+        let item = Item::of(self.key.target);
         let zone = subject.stream.key.zone.as_ref();
         Some(LineItem {
             key: self.text_key(),
@@ -475,14 +458,6 @@ impl<'p, 'a> LineBuilder<'_, 'p, 'a> {
         })
     }
 
-    fn item(&self) -> Item {
-        match self.key.target {
-            Target::Meter(meter) => Item::Meter(meter.slug()),
-            Target::Service(id) => Item::Service(id.clone()),
-            Target::Package(id) => Item::Package(id.clone()),
-        }
-    }
-
     fn label(&self, price: Option<&Price>) -> String {
         let own = price.and_then(|price| price.label.clone());
         own.unwrap_or_else(|| match self.key.target {
@@ -529,7 +504,7 @@ impl<'p, 'a> LineBuilder<'_, 'p, 'a> {
         }
         text.field(key.resource);
         text.field(key.cost_centre.unwrap_or_default());
-        let item = self.item();
+        let item = Item::of(self.key.target);
         text.field(format_args!("{} {}", item.kind(), item.name()));
         let price = key.price.and_then(|index| self.plan.book.prices.get(index));
         text.field(price.map_or("", |price| &price.id));

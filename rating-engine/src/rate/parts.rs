@@ -111,41 +111,21 @@ impl<'p, 'a> Timeline<'p, 'a> {
             span.start().timestamp_millis(),
             span.end().timestamp_millis(),
         );
-        let inside = |instant: &i64| start < *instant && *instant < end;
-        let mut cuts = plan.bounds_of(&subject);
-        cuts.retain(inside);
-        cuts.extend(
-            subject
-                .changes()
-                .iter()
-                .map(DateTime::timestamp_millis)
-                .filter(inside),
-        );
-        for (_, tags) in subject.tag_histories() {
-            let read = tags.iter().filter(|(key, _)| plan.reads_tag(key));
-            cuts.extend(
-                read.flat_map(|(_, history)| history.changes())
-                    .map(|at| at.timestamp_millis())
-                    .filter(inside),
-            );
-        }
+        let mut cuts = plan.cuts(&subject);
+        cuts.retain(|instant| start < *instant && *instant < end);
         cuts.extend([start, end]);
         cuts.sort_unstable();
         cuts.dedup();
-        let intervals = cuts
-            .windows(2)
-            .filter_map(|bounds| match bounds {
-                [start, end] => {
-                    let decision = plan.decide(&subject, instant(*start));
-                    Some(Interval {
-                        start: *start,
-                        end: *end,
-                        decision,
-                    })
-                }
-                _ => None,
-            })
-            .collect();
+        // not collected: of a filtered iterator that makes room for four
+        let mut intervals = Vec::with_capacity(cuts.len().saturating_sub(1));
+        for (&start, &end) in cuts.iter().zip(cuts.iter().skip(1)) {
+            let decision = plan.decide(&subject, instant(start));
+            intervals.push(Interval {
+                start,
+                end,
+                decision,
+            });
+        }
         Self {
             plan,
             subject,
@@ -183,10 +163,9 @@ impl<'p, 'a> Timeline<'p, 'a> {
             .is_some_and(|lifetime| self.plan.period.contains(lifetime.start))
     }
 
-    /// The parts of placed use.
-    pub(crate) fn parts(&self, stream: usize, placed: &[Placed]) -> Vec<Part> {
-        let mut parts = Vec::new();
-        let mut sums: Vec<Option<Used>> = Vec::new();
+    /// Adds the parts of placed use.
+    pub(crate) fn add_parts(&self, stream: usize, placed: &[Placed], parts: &mut Vec<Part>) {
+        let mut sums: Vec<Option<Used>> = Vec::with_capacity(self.intervals.len());
         for span in placed {
             for (index, interval) in self.touched(span) {
                 if self.accumulates(&interval.decision) {
@@ -197,7 +176,7 @@ impl<'p, 'a> Timeline<'p, 'a> {
                     });
                     for window in touching {
                         let used = Self::used(&self.subject, &window, interval);
-                        parts.extend(self.priced(stream, index, used));
+                        self.price(stream, index, used, parts);
                     }
                 } else {
                     Used::add_at(&mut sums, index, Self::used(&self.subject, span, interval));
@@ -205,12 +184,10 @@ impl<'p, 'a> Timeline<'p, 'a> {
             }
         }
         for (index, used) in sums.into_iter().enumerate() {
-            parts.extend(
-                used.into_iter()
-                    .flat_map(|used| self.priced(stream, index, used)),
-            );
+            if let Some(used) = used {
+                self.price(stream, index, used, parts);
+            }
         }
-        parts
     }
 
     /// Placed use added up by interval.
@@ -286,34 +263,33 @@ impl<'p, 'a> Timeline<'p, 'a> {
         })
     }
 
-    /// One part for each charge of an interval.
-    fn priced(&self, stream: usize, index: usize, used: Used) -> Vec<Part> {
+    /// Adds one part for each charge of an interval.
+    fn price(&self, stream: usize, index: usize, used: Used, parts: &mut Vec<Part>) {
         let Some(interval) = self.intervals.get(index) else {
-            return Vec::new();
+            return;
         };
+        let month = self.plan.month_of(instant(used.start));
         let charges = interval.decision.charges.iter().enumerate();
-        charges
-            .map(|(charge, decided)| {
-                let (quantity, list) = self.amounts(decided, used);
-                Part {
-                    stream,
-                    interval: index,
-                    charge,
-                    start: used.start,
-                    end: used.end,
-                    use_of: used.use_of,
-                    // a percentage has money as its quantity, no time
-                    used_millis: decided.of.map_or(used.millis, |_| 0),
-                    placement: used.placement,
-                    quantity,
-                    net: list.clone(),
-                    list,
-                    reductions: Vec::new(),
-                    month: self.plan.month_of(instant(used.start)),
-                    records: used.records,
-                }
-            })
-            .collect()
+        parts.extend(charges.map(|(charge, decided)| {
+            let (quantity, list) = self.amounts(decided, used);
+            Part {
+                stream,
+                interval: index,
+                charge,
+                start: used.start,
+                end: used.end,
+                use_of: used.use_of,
+                // a percentage has money as its quantity, no time
+                used_millis: decided.of.map_or(used.millis, |_| 0),
+                placement: used.placement,
+                quantity,
+                net: list.clone(),
+                list,
+                reductions: Vec::new(),
+                month,
+                records: used.records,
+            }
+        }));
     }
 
     /// The quantity in the price's unit, and the amount at a price per unit (other kinds of
@@ -338,39 +314,33 @@ impl<'p, 'a> Timeline<'p, 'a> {
         } else {
             used.amount
         };
-        let Some(base) = base.checked_mul(charge.level) else {
-            let big = Exact::from(base) * Exact::from(charge.level);
-            return self.amount_of(price, &big, charge, used);
-        };
-        self.amount_of(price, &Exact::from(base), charge, used)
-    }
-
-    fn amount_of(
-        &self,
-        price: &crate::book::model::Price,
-        base: &Exact,
-        charge: &Charge,
-        used: Used,
-    ) -> (Exact, Exact) {
         let period = self.plan.price_period(price.per, instant(used.start));
         let size = if price.ignores_size() {
             1
         } else {
             price.unit.size()
         };
-        let unit = Exact::from(size) * Exact::from(i128::from(period.unwrap_or(1)));
-        let quantity = match price.per {
+        let (amount, unit) = match price.per {
             // once: what is there, whatever the time
-            Per::Once => Exact::from(charge.level).checked_div(&Exact::from(size)),
-            _ => base.checked_div(&unit),
+            Per::Once => (Some(charge.level), Some(size)),
+            _ => (
+                base.checked_mul(charge.level),
+                size.checked_mul(i128::from(period.unwrap_or(1))),
+            ),
+        };
+        let quantity = match (amount, unit) {
+            (Some(amount), Some(unit)) => Exact::ratio(amount, unit),
+            _ => (Exact::from(base) * Exact::from(charge.level))
+                .checked_div(&(Exact::from(size) * Exact::from(i128::from(period.unwrap_or(1))))),
         };
         let quantity = quantity.unwrap_or_else(Exact::zero);
-        let list = match (price.amount_per_unit(), &charge.exemption) {
-            (Some(amount), None) => {
-                self.times(charge, quantity.clone() * Exact::from_decimal(amount))
-            }
-            _ => Exact::zero(),
-        };
+        let unit_amount = charge
+            .price
+            .and_then(|index| self.plan.unit_amount(index))
+            .filter(|_| charge.exemption.is_none());
+        let list = unit_amount.map_or_else(Exact::zero, |amount| {
+            self.times(charge, quantity.clone() * amount.clone())
+        });
         (quantity, list)
     }
 
@@ -489,7 +459,7 @@ impl<'p, 'a> Timeline<'p, 'a> {
                     Some(of) => self.simple_percentage(charge, &self.simple_list(of, used)),
                     None => self.simple_list(charge, used),
                 };
-                super::discount::after_percent(self.plan.book, &list, &charge.discounts)
+                super::discount::after_percent(self.plan, &list, &charge.discounts)
             })
             .sum()
     }

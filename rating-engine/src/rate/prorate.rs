@@ -30,6 +30,10 @@ pub(crate) fn proration_of(plan: &Plan<'_>, price: &Price) -> Option<Proration> 
 /// Replaces the quantities of all parts whose price counts days or hours. A day that
 /// belongs to two of a resource's spans is the later one's.
 pub(crate) fn apply(plan: &Plan<'_>, timelines: &[Timeline<'_, '_>], parts: &mut [Part]) {
+    let counts = |price| proration_of(plan, price).is_some();
+    if !plan.book.prices.iter().any(counts) {
+        return;
+    }
     let mut groups: BTreeMap<(usize, Proration, Target, Whose), Vec<usize>> = BTreeMap::new();
     for (index, part) in parts.iter().enumerate() {
         let Some((charge, price)) = priced(plan, timelines, part) else {

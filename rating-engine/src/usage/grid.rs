@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::DateTime;
 use cloudstack_usage::{Period, UsageType};
+use hashbrown::HashSet;
+use rustc_hash::FxBuildHasher;
 
 use super::stream::Stream;
 
@@ -22,7 +24,7 @@ impl Grid {
     pub(crate) fn of(streams: &[Stream]) -> Self {
         let mut grid = Self::default();
         // most streams have the same runs of windows: each is walked once
-        let mut known: BTreeSet<(i64, i64, u32)> = BTreeSet::new();
+        let mut known: HashSet<(i64, i64, u32), FxBuildHasher> = HashSet::default();
         for stream in streams {
             *grid.covered.entry(stream.key.usage_type).or_default() += 1;
             if stream.key.usage_type.has_own_times() {

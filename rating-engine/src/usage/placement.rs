@@ -70,6 +70,13 @@ impl Placed {
 /// `part` for each whole `whole` in the amount, and its share of the rest, which is below
 /// `whole`, so below 2^126 times `part`.
 pub(crate) fn share_of(amount: i128, part: i64, whole: i64) -> i128 {
+    // most often nothing or everything is asked for
+    if part == 0 {
+        return 0;
+    }
+    if part == whole {
+        return amount;
+    }
     let (part, whole) = (i128::from(part), i128::from(whole.max(1)));
     let (times, rest) = (amount.div_euclid(whole), amount.rem_euclid(whole));
     times * part + (rest * part).div_euclid(whole)

@@ -9,6 +9,7 @@ use rustc_hash::FxHasher;
 use super::run::{Entry, Run};
 use super::shown::{Shown, shown_hash};
 use super::stream::{Stream, StreamKey};
+use crate::order::sort_by_places;
 
 /// The place of a stream, with the hash it is found by.
 #[derive(Debug, Clone, Copy)]
@@ -39,18 +40,92 @@ pub(crate) struct Streams {
     /// in nearly the same order in every window, so this is right most of the time.
     followers: Vec<usize>,
     last: usize,
+    luck: Luck,
 }
 
+/// Whether guesses of the next stream were right of late.
+#[derive(Debug, Default)]
+struct Luck {
+    /// Of the last guesses, one bit each.
+    right: u32,
+    records: u32,
+}
+
+impl Luck {
+    /// Whether a guess is worth its look into memory: of records in a mixed order none is,
+    /// so only one in a while is tried.
+    fn is_worth_a_guess(&mut self) -> bool {
+        self.records = self.records.wrapping_add(1);
+        self.lasts() || self.records.is_multiple_of(64)
+    }
+
+    /// Whether guesses go on being tried.
+    fn lasts(&self) -> bool {
+        self.right != 0
+    }
+
+    fn note(&mut self, right: bool) {
+        self.right = (self.right << 1) | u32::from(right);
+    }
+}
+
+/// How many records are looked up together: enough for memory to answer them side by side.
+const TOGETHER: usize = 32;
+
 impl Streams {
+    /// Adds records to their streams.
+    pub(crate) fn push_all(&mut self, records: &[UsageRecord]) {
+        for records in records.chunks(TOGETHER) {
+            if self.luck.lasts() {
+                for record in records {
+                    self.push(record);
+                }
+                continue;
+            }
+            let mut hashes = [0; TOGETHER];
+            for (place, record) in hashes.iter_mut().zip(records) {
+                *place = hash(record);
+            }
+            self.fetch(hashes.get(..records.len()).unwrap_or_default());
+            for (record, hash) in records.iter().zip(hashes) {
+                self.push_hashed(record, Some(hash));
+            }
+        }
+    }
+
+    /// Reads a little of what records with these hashes will be compared with, so that it is
+    /// near when they are. Where streams lie is as random as the order of the records: one
+    /// record after the other would wait for memory twice, all together they wait once.
+    fn fetch(&self, hashes: &[u64]) {
+        let mut found = [usize::MAX; TOGETHER];
+        for (index, hash) in found.iter_mut().zip(hashes) {
+            let place = self.places.find(*hash, |place| place.hash == *hash);
+            *index = place.map_or(usize::MAX, |place| place.index);
+        }
+        let mut read = 0_u64;
+        for index in found {
+            if let (Some(stream), Some(latest)) = (self.all.get(index), self.latest.get(index)) {
+                read ^= stream.key.sample() ^ u64::from(stream.holds_bytes);
+                read ^= u64::from(latest.run.windows) ^ latest.shown.1;
+            }
+        }
+        // the number means nothing, but must be thought to
+        std::hint::black_box(read);
+    }
+
     /// Adds a record to its stream.
     pub(crate) fn push(&mut self, record: &UsageRecord) {
+        self.push_hashed(record, None);
+    }
+
+    fn push_hashed(&mut self, record: &UsageRecord, hash: Option<u64>) {
         let entry = Entry {
             start: record.window.start().timestamp_millis(),
             end: record.window.end().timestamp_millis(),
             amount: record.quantity.amount(),
             raw: record.raw_usage,
         };
-        let index = self.find(record);
+        let index = self.find(record, hash);
         let (Some(stream), Some(latest)) = (self.all.get_mut(index), self.latest.get_mut(index))
         else {
             return;
@@ -70,7 +145,7 @@ impl Streams {
     }
 
     /// The place of the record's stream, which is made where there is none.
-    fn find(&mut self, record: &UsageRecord) -> usize {
+    fn find(&mut self, record: &UsageRecord, hash: Option<u64>) -> usize {
         // one backup may be counted in bytes and, after an upgrade, in hours: two streams
         let holds_bytes = holds_bytes(record);
         let is_of = |index: usize| {
@@ -78,12 +153,18 @@ impl Streams {
             stream
                 .is_some_and(|stream| stream.holds_bytes == holds_bytes && stream.key.is_of(record))
         };
-        let expected = self.followers.get(self.last).copied();
-        let expected = expected.filter(|&index| is_of(index));
+        let expected = if self.luck.is_worth_a_guess() {
+            let expected = self.followers.get(self.last).copied();
+            let expected = expected.filter(|&index| is_of(index));
+            self.luck.note(expected.is_some());
+            expected
+        } else {
+            None
+        };
         let index = if let Some(index) = expected {
             index
         } else {
-            let hash = hash(record);
+            let hash = hash.unwrap_or_else(|| self::hash(record));
             let known = self.places.find(hash, |place| is_of(place.index));
             let known = known.map(|place| place.index);
             known.unwrap_or_else(|| self.add(hash, record))
@@ -107,7 +188,7 @@ impl Streams {
         });
         self.all.push(Stream {
             key: StreamKey::of(record),
-            shown: Shown::of(record),
+            shown: Box::new(Shown::of(record)),
             runs: Vec::new(),
             holds_bytes: holds_bytes(record),
         });
@@ -116,26 +197,19 @@ impl Streams {
 
     /// The streams in the order of their keys, each with its runs in order of time.
     pub(crate) fn into_sorted(self) -> Vec<Stream> {
-        let mut order: Vec<usize> = (0..self.all.len()).collect();
-        // streams are large: their places are sorted, and each is moved once
-        order.sort_unstable_by_key(|&index| {
-            let stream = self.all.get(index);
-            stream.map(|stream| (&stream.key, stream.holds_bytes))
-        });
-        let latest = self.latest.into_iter().map(|latest| latest.run.filled());
-        let mut unsorted: Vec<Option<Stream>> = self.all.into_iter().map(Some).collect();
-        for (stream, run) in unsorted.iter_mut().flatten().zip(latest) {
-            stream.runs.extend(run);
+        let mut streams = self.all;
+        for (stream, latest) in streams.iter_mut().zip(self.latest) {
+            if let Some(run) = latest.run.filled() {
+                // as a rule the only one
+                stream.runs.reserve_exact(1);
+                stream.runs.push(run);
+            }
+            stream.sort();
         }
-        let sorted = order
-            .into_iter()
-            .filter_map(|index| unsorted.get_mut(index)?.take());
-        sorted
-            .map(|mut stream| {
-                stream.sort();
-                stream
-            })
-            .collect()
+        sort_by_places(&mut streams, |left, right| {
+            (&left.key, left.holds_bytes).cmp(&(&right.key, right.holds_bytes))
+        });
+        streams
     }
 }
 

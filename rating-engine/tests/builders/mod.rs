@@ -7,9 +7,11 @@ pub(crate) mod replay;
 pub(crate) mod scene;
 pub(crate) mod schema;
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use cloudstack_usage::{InventoryBuilder, Period, Snapshot, UsageLifetimes, parse_usage_record};
-use rating_engine::{Bill, Exact, LineItem, PriceBook, Rating, RoundingMode};
+use rating_engine::{Bill, Exact, Item, LineItem, PriceBook, Rating, RoundingMode, Totals};
 
 pub(crate) use cloud::Cloud;
 
@@ -88,13 +90,44 @@ pub(crate) fn rate_json(
     }
     builder.usage(lifetimes);
     let inventory = builder.build();
-    let mut rating = Rating::new(book, &inventory, period).unwrap();
-    for record in &records {
-        rating.push(record);
-    }
-    let bill = rating.finish();
+    let rating = || {
+        let mut rating = Rating::new(book, &inventory, period).unwrap();
+        for record in &records {
+            rating.push(record);
+        }
+        rating
+    };
+    let bill = rating().finish();
     check(&bill);
+    check_totals(&bill, &rating().totals());
     bill
+}
+
+/// Totals are what the bill's lines add up to, but for credits.
+pub(crate) fn check_totals(bill: &Bill, totals: &Totals) {
+    let mut of_lines: BTreeMap<_, Exact> = BTreeMap::new();
+    for statement in &bill.statements {
+        let lines = statement.lines.iter();
+        for line in lines.filter(|line| !matches!(line.item, Item::Credit(_))) {
+            let whose = (&statement.account, &line.domain, &line.holder);
+            let key = (whose, &line.cost_centre, &line.resource, &line.item);
+            *of_lines.entry(key).or_default() += line.net.clone();
+        }
+    }
+    let mut of_totals: BTreeMap<_, Exact> = BTreeMap::new();
+    for total in &totals.totals {
+        let whose = (&total.account, &total.domain, &total.holder);
+        let key = (whose, &total.cost_centre, &total.resource, &total.item);
+        *of_totals.entry(key).or_default() += total.net.clone();
+    }
+    assert_eq!(of_totals, of_lines);
+    let exact: Exact = of_lines.into_values().sum();
+    assert_eq!(totals.exact(), exact);
+    assert_eq!(totals.by_account().into_values().sum::<Exact>(), exact);
+    assert_eq!(
+        (totals.period, totals.currency),
+        (bill.period, bill.currency)
+    );
 }
 
 /// What holds for every bill: the parts add up.

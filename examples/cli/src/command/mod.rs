@@ -20,3 +20,4 @@ pub(crate) mod rerate;
 pub(crate) mod shadow;
 pub(crate) mod simulate;
 pub(crate) mod sync;
+pub(crate) mod totals;

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use csbill_replay::Options;
+use rating_engine::Exact;
 use serde_json::Value;
 
 use crate::support::{book, csbill, daily, good, good_json, recorded, run, server, sync_all};
@@ -395,4 +396,55 @@ fn what_was_known_on_a_day_can_be_asked_and_labels_are_dated() {
     std::fs::write(path.join("labels.csv"), rows).unwrap();
     good(&mut label(&["import", "labels.csv"]));
     assert_eq!(report(&[])["statements"], labelled["statements"]);
+}
+
+#[test]
+fn totals_are_the_exact_sums_of_the_bill_however_they_are_added_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    old_book(path);
+    let days = &[
+        "--book",
+        "old.toml",
+        "--from",
+        "2026-10-01",
+        "--to",
+        "2026-10-31",
+    ];
+    let bill = good_json(&mut on_files(path, &[&["rate"], &days[..]].concat()));
+    let expected = text(&bill, "/total/exact").parse::<Exact>().unwrap();
+    for by in ["statement", "owner", "cost-centre", "item"] {
+        let command = [&["totals", "--by", by], &days[..]].concat();
+        let totals = good_json(&mut on_files(path, &command));
+        let rows = totals["totals"].as_array().unwrap();
+        let sum: Exact = rows
+            .iter()
+            .map(|row| row["exact"].as_str().unwrap().parse::<Exact>().unwrap())
+            .sum();
+        assert_eq!(sum, expected, "by {by}");
+        assert!(rows.iter().all(|row| row["month"] == MONTH));
+    }
+    // a period of two months has rows of both; October alone has the same in either
+    let wide = [
+        "totals",
+        "--book",
+        "old.toml",
+        "--from",
+        "2026-09-20",
+        "--to",
+        "2026-10-31",
+    ];
+    let wide = good_json(&mut on_files(path, &wide));
+    let october = good_json(&mut on_files(path, &[&["totals"], &days[..]].concat()));
+    let of = |document: &Value, month: &str| -> Vec<Value> {
+        let rows = document["totals"].as_array().unwrap().iter();
+        rows.filter(|row| row["month"] == month).cloned().collect()
+    };
+    assert_eq!(of(&wide, MONTH), of(&october, MONTH));
+    assert!(!of(&wide, "2026-09").is_empty());
+    let table = good(&mut on_files(path, &[&["totals"], &days[..]].concat()));
+    assert!(
+        table.lines().last().unwrap().starts_with("Total"),
+        "{table}"
+    );
 }
