@@ -5,8 +5,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-use crate::hex;
+use uuid_simd::{AsOut as _, AsciiCase};
 
 /// How an id is held: 16 bytes for the UUIDs that CloudStack nearly always gives,
 /// shared text for the rest (numeric ids of old rows, descriptions used as identity).
@@ -41,36 +40,28 @@ impl fmt::Display for Repr {
 
 /// The canonical text of a UUID: ids are printed often enough that it allocates nothing.
 fn uuid_text([upper, lower]: [u64; 2]) -> [u8; 36] {
-    let digits = |half: u64, shift: u32| {
-        hex::digits(u32::try_from((half >> shift) & 0xffff_ffff).unwrap_or(0))
-    };
-    let (a, b) = (digits(upper, 32), digits(upper, 0));
-    let (c, d) = (digits(lower, 32), digits(lower, 0));
-    let mut text = [b'-'; 36];
-    text[..8].copy_from_slice(&a);
-    text[9..13].copy_from_slice(&b[..4]);
-    text[14..18].copy_from_slice(&b[4..]);
-    text[19..23].copy_from_slice(&c[..4]);
-    text[24..28].copy_from_slice(&c[4..]);
-    text[28..].copy_from_slice(&d);
+    let mut bytes = [0; 16];
+    bytes[..8].copy_from_slice(&upper.to_be_bytes());
+    bytes[8..].copy_from_slice(&lower.to_be_bytes());
+    let mut text = [0; 36];
+    let _ = uuid_simd::format_hyphenated(&bytes, text.as_out(), AsciiCase::Lower);
     text
 }
 
 /// Reads the canonical form only (lower case, hyphens), so that printing gives the
-/// same text back; anything else stays text.
+/// same text back; anything else stays text. Records name up to ten ids each, so reading them
+/// is a good part of reading a record.
 fn parse_uuid(text: &str) -> Option<[u64; 2]> {
     let text: &[u8; 36] = text.as_bytes().try_into().ok()?;
-    if [text[8], text[13], text[18], text[23]] != [b'-'; 4] {
+    // capital letters lack this bit, which digits, small letters and hyphens have
+    if text.iter().fold(0x20, |all, byte| all & byte) == 0 {
         return None;
     }
-    let half = |from: usize| {
-        let digits = text[from..].first_chunk::<4>().copied();
-        u64::from(u32::from_be_bytes(digits.unwrap_or_default()))
-    };
-    let word = |left, right| (half(left) << 32) | half(right);
-    let words = [word(0, 4), word(9, 14), word(19, 24), word(28, 32)];
-    let [a, b, c, d] = hex::values_of(words)?;
-    Some([(a << 32) | b, (c << 32) | d])
+    let mut bytes = [0; 16];
+    uuid_simd::parse_hyphenated(text, bytes.as_out()).ok()?;
+    let (halves, _) = bytes.as_chunks::<8>();
+    let [upper, lower] = halves else { return None };
+    Some([u64::from_be_bytes(*upper), u64::from_be_bytes(*lower)])
 }
 
 macro_rules! ids {

@@ -4,7 +4,6 @@ mod api;
 #[cfg(any(feature = "blocking", feature = "async"))]
 mod client;
 mod error;
-mod hex;
 mod history;
 mod id;
 mod inventory;
