@@ -36,7 +36,7 @@ pub(crate) struct Plan<'a> {
     pub(crate) credit_scopes: Vec<CompiledScope>,
     pub(super) factor_scopes: Vec<CompiledScope>,
     pub(super) tax_scopes: Vec<CompiledScope>,
-    by_target: LookUp<&'a Target, TargetPrices>,
+    pub(super) by_target: LookUp<&'a Target, TargetPrices>,
     /// The amount of a unit, of prices per unit.
     unit_amounts: Vec<Option<Exact>>,
     /// What part of an amount each discount takes off, of those by percent.
@@ -63,9 +63,9 @@ pub(crate) struct Plan<'a> {
 
 /// The prices of one thing, by their place in the book.
 #[derive(Debug, Default)]
-struct TargetPrices {
+pub(super) struct TargetPrices {
     all: Vec<usize>,
-    by_scope: ByScope<usize>,
+    pub(super) by_scope: ByScope<usize>,
 }
 
 /// A century of months: longer periods are a slip of the pen.

@@ -10,8 +10,8 @@ use super::lookup::{basis_of, is_optional};
 use super::scope::Position;
 use super::subject::{InForce, Subject};
 use crate::book::model::{
-    Basis, DiscountAmount, Inheritance, Package, Percentage, PriceKind, Stacking, TagMatch, Target,
-    Trust, values,
+    Basis, Discount, DiscountAmount, Inheritance, Package, Percentage, PriceKind, Stacking,
+    TagMatch, Target, Trust, values,
 };
 use crate::book::terms::names;
 use crate::meter::Meter;
@@ -571,27 +571,23 @@ impl<'a, 's> Deciding<'_, 'a, 's> {
         let net = price
             .and_then(|index| book.prices.get(index))
             .is_some_and(|price| price.net);
-        let applicable: Vec<_> = self
-            .plan
+        let fits = |discount: &Discount| {
+            let named = names(&discount.meters, &discount.items, target);
+            discount.validity.contains(self.at)
+                && (!net || discount.net_prices)
+                && (named || (discount.meters.is_empty() && discount.items.is_empty()))
+        };
+        let mut applicable = Vec::new();
+        self.plan
             .discounts
-            .at(&self.position)
-            .filter_map(|index| Some((index, book.discounts.get(index)?)))
-            .filter(|(_, discount)| discount.validity.contains(self.at))
-            .filter(|(_, discount)| !net || discount.net_prices)
-            .filter(|(_, discount)| {
-                names(&discount.meters, &discount.items, target)
-                    || (discount.meters.is_empty() && discount.items.is_empty())
-            })
-            .filter_map(|(index, discount)| {
-                let nearness = self
-                    .plan
-                    .discount_scopes
-                    .get(index)?
-                    .nearness(&self.position)?;
-                Some((nearness, index, discount))
-            })
-            .collect();
-        let nearest = applicable.iter().map(|(nearness, ..)| *nearness).max();
+            .visit(&self.position, |index, nearness| {
+                let discount = book.discounts.get(index);
+                applicable.extend(discount.filter(|one| fits(one)).map(|_| (nearness, index)));
+            });
+        if applicable.is_empty() {
+            return Vec::new();
+        }
+        let nearest = applicable.iter().map(|(nearness, _)| *nearness).max();
         let percent =
             |index: &usize| match book.discounts.get(*index).map(|discount| discount.amount) {
                 Some(DiscountAmount::Percent(percent)) => Some(percent),
@@ -601,14 +597,14 @@ impl<'a, 's> Deciding<'_, 'a, 's> {
             Stacking::Nearest => {
                 let near = applicable
                     .iter()
-                    .filter(|(nearness, ..)| Some(*nearness) == nearest);
-                near.map(|(_, index, _)| *index).collect()
+                    .filter(|(nearness, _)| Some(*nearness) == nearest);
+                near.map(|(_, index)| *index).collect()
             }
             Stacking::Multiply | Stacking::AddCapped => {
-                applicable.iter().map(|(_, index, _)| *index).collect()
+                applicable.iter().map(|(_, index)| *index).collect()
             }
             Stacking::BestOf => {
-                let all = applicable.iter().map(|(_, index, _)| *index);
+                let all = applicable.iter().map(|(_, index)| *index);
                 let best = all
                     .clone()
                     .max_by_key(|index| (percent(index), std::cmp::Reverse(*index)));

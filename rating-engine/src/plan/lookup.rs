@@ -25,22 +25,24 @@ impl<'a> Plan<'a> {
         position: &Position<'_>,
         instant: DateTime<Utc>,
     ) -> Option<usize> {
-        self.prices_at(target, position)
-            .filter(|(_, price)| self.basis_fits(price, basis) && price.validity.contains(instant))
-            .filter_map(|(index, price)| {
-                let nearness = self.price_scopes.get(index)?.nearness(position)?;
-                let rank = self.ranks.get(index).copied()?;
-                // one that is for everything fits
-                let fits = rank == 0 || self.selects(&price.selector, subject, instant);
-                fits.then_some((
-                    nearness,
-                    rank,
-                    price.selector.at_least,
-                    std::cmp::Reverse(index),
-                ))
-            })
-            .max()
-            .map(|(.., std::cmp::Reverse(index))| index)
+        let mut best = None;
+        self.by_target
+            .get(target)?
+            .by_scope
+            .visit(position, |index, nearness| {
+                let fits = |price: &Price, rank| {
+                    // a selector that asks for nothing fits everything
+                    self.basis_fits(price, basis)
+                        && price.validity.contains(instant)
+                        && (rank == 0 || self.selects(&price.selector, subject, instant))
+                };
+                let price = self.book.prices.get(index).zip(self.ranks.get(index));
+                if let Some((price, &rank)) = price.filter(|(price, rank)| fits(price, **rank)) {
+                    let order = std::cmp::Reverse(index);
+                    best = best.max(Some((nearness, rank, price.selector.at_least, order)));
+                }
+            });
+        best.map(|(.., std::cmp::Reverse(index))| index)
     }
 
     /// The prices of `target` whose scope holds `position`, the chosen one first, each with

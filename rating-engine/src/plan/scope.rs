@@ -95,6 +95,26 @@ impl<T: Copy> ByScope<T> {
         self.book.iter().chain(near.flatten()).copied()
     }
 
+    /// Visits the things whose scope holds `position`, each with how near its scope is.
+    pub(crate) fn visit(&self, position: &Position<'_>, mut visit: impl FnMut(T, Nearness)) {
+        let mut all = |things: Option<&Vec<T>>, nearness| {
+            for thing in things.into_iter().flatten() {
+                visit(*thing, nearness);
+            }
+        };
+        all(Some(&self.book), (0, 0));
+        let depth = position.ancestry.len();
+        for (steps, domain) in position.ancestry.iter().enumerate() {
+            all(self.domains.get(domain), (1, depth - steps));
+        }
+        all(
+            position.project.and_then(|id| self.projects.get(id)),
+            (2, 0),
+        );
+        all(position.vm.and_then(|id| self.vms.get(id)), (3, 0));
+        all(position.volume.and_then(|id| self.volumes.get(id)), (4, 0));
+    }
+
     /// The things whose scope is one of these domains.
     pub(crate) fn of_domains(&self, domains: &[DomainId]) -> impl Iterator<Item = T> {
         let things = domains.iter().filter_map(|id| self.domains.get(id));
