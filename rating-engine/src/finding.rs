@@ -64,6 +64,8 @@ finding_kinds! {
     UnknownDomain "unknown_domain";
     /// A price or discount for a customer or resource that the inventory does not know.
     UnknownScope "unknown_scope";
+    /// A customer whose days and months are those of another time zone than this run's.
+    OtherZone "other_zone";
     /// A package that holds all that a VM has and would have cost less; only told.
     CheaperPackage "cheaper_package";
 }

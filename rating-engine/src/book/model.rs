@@ -538,17 +538,18 @@ impl PriceBook {
     #[must_use]
     pub fn for_customer(&self, domain: &str) -> Self {
         let mut book = self.clone();
-        let mut path = domain;
-        loop {
-            if let Some(zones) = self.customer_zones.get(path) {
-                book.zones = zones.clone();
-                return book;
-            }
-            match path.rsplit_once('/') {
-                Some((above, _)) => path = above,
-                None => return book,
-            }
+        if let Some(zones) = self.zones_of(domain) {
+            book.zones = zones.clone();
         }
+        book
+    }
+
+    /// The zones that the book gives to a domain, or to the nearest one above it.
+    pub(crate) fn zones_of(&self, domain: &str) -> Option<&Zones> {
+        let mut paths = std::iter::successors(Some(domain), |path| {
+            path.rsplit_once('/').map(|(above, _)| above)
+        });
+        paths.find_map(|path| self.customer_zones.get(path))
     }
 
     /// The customers with a zone of their own, as the book writes them.

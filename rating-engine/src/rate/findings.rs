@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use cloudstack_usage::{DomainId, Holder, Inventory, Period, Rejection, UsageType};
 
 use super::coverage::{self, PlacedByResource, hours};
+use super::lines::{known_path, last_instant};
 use super::parts::{Problem, Timeline, What, instant};
 use super::prepared::Prepared;
 use super::{advice, doubts, sizes, uncertainty};
@@ -55,6 +56,7 @@ pub(super) fn findings(
     findings.extend(advice::cheaper_packages(plan, view));
     findings.extend(scope_findings(plan));
     findings.extend(domain_findings(plan, inventory, view));
+    findings.extend(zone_findings(plan, view));
     findings
 }
 
@@ -357,4 +359,40 @@ fn domain_findings(
             account: Some(domain),
         })
         .collect()
+}
+
+/// Customers that the book gives another time zone than the one of this run: where their days
+/// and months begin is not what their contracts say.
+fn zone_findings(plan: &Plan<'_>, view: &[(Timeline<'_, '_>, &[Placed])]) -> Vec<Finding> {
+    let intervals = view.iter().flat_map(|(timeline, _)| &timeline.intervals);
+    let accounts: BTreeSet<&DomainId> = intervals
+        .map(|interval| &interval.decision.account)
+        .collect();
+    let (start, last) = (plan.period.start(), last_instant(plan.period));
+    let run = &plan.book.zones;
+    let found = accounts.into_iter().filter_map(|account| {
+        let path = known_path(plan.inventory, account, plan.period)?;
+        let own = plan.book.zones_of(path)?;
+        if own.at(start) == run.at(start) && own.at(last) == run.at(last) {
+            return None;
+        }
+        Some(Finding {
+            kind: FindingKind::OtherZone,
+            policy: Policy::BillAndFlag,
+            account: Some(account.clone()),
+            owner: Some(path.to_owned()),
+            resource: None,
+            resource_name: None,
+            period: None,
+            millis: 0,
+            records: 0,
+            value: None,
+            message: format!(
+                "{path} has its days and months in {}, this run has them in {}: make its statement alone, as that customer's",
+                own.at(last).name(),
+                run.at(last).name()
+            ),
+        })
+    });
+    found.collect()
 }

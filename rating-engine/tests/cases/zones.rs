@@ -8,7 +8,9 @@ use rating_engine::{Exact, PriceBook};
 
 use crate::Case;
 use crate::support::scene::ZONES;
-use crate::support::{Cloud, at, between, book, book_text, book_with, exact, month};
+use crate::support::{
+    Cloud, at, between, book, book_text, book_with, exact, finding, findings, month,
+};
 
 const PRICES: &str = "[[price]]\nid = \"vm\"\nmeter = \"vm\"\namount = 310\nper = \"month\"\n[[price]]\nid = \"ip\"\nmeter = \"ip\"\namount = 1\nper = \"hour\"\n[[price]]\nid = \"io\"\nmeter = \"disk_read_ops\"\nunit = \"each\"\namount = 1\n";
 
@@ -202,4 +204,27 @@ proptest! {
             end = Some(period.end());
         }
     }
+}
+
+#[test]
+fn a_run_of_everybody_says_whose_days_are_others() {
+    let rows = format!("{PRICES}{}", change("Asia/Tokyo", "2020-01-01"));
+    let everybody = book_with("zone = \"Europe/Berlin\"", &rows);
+    let bill = cloud().rate(&everybody, month(&everybody, "2026-09"));
+    let found = finding(&bill, "other_zone");
+    assert_eq!(found.owner.as_deref(), Some("ROOT/acme"));
+    assert!(
+        found.message.contains("Asia/Tokyo") && found.message.contains("Europe/Berlin"),
+        "{}",
+        found.message
+    );
+    // as that customer's there is nothing to say
+    let own = everybody.for_customer("ROOT/acme");
+    let bill = cloud().rate(&own, month(&own, "2026-09"));
+    assert!(!findings(&bill).contains(&"other_zone"));
+    // nor where the zones are the same
+    let same = format!("{PRICES}{}", change("Europe/Berlin", "2020-01-01"));
+    let same = book_with("zone = \"Europe/Berlin\"", &same);
+    let bill = cloud().rate(&same, month(&same, "2026-09"));
+    assert!(!findings(&bill).contains(&"other_zone"));
 }
