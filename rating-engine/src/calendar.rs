@@ -1,7 +1,8 @@
 //! Civil time in the book's zone: dates, months, and how long a month is.
 
 use chrono::{
-    DateTime, DurationRound, LocalResult, Months, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Utc,
+    DateTime, DurationRound, LocalResult, Months, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta,
+    TimeZone, Utc,
 };
 use chrono_tz::Tz;
 use cloudstack_usage::{Period, PeriodError};

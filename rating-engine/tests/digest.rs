@@ -42,7 +42,9 @@ type Change = fn(&mut UsageRecord);
 /// One change to each field that a bill is made of.
 fn changes() -> Vec<(&'static str, Change)> {
     vec![
-        ("type", |record| record.usage_type = UsageType::SecurityGroup),
+        ("type", |record| {
+            record.usage_type = UsageType::SecurityGroup
+        }),
         ("resource", |record| record.resource = Some("other".into())),
         ("domain", |record| record.owner.domain = "other".into()),
         ("account", |record| {
@@ -68,7 +70,9 @@ fn changes() -> Vec<(&'static str, Change)> {
         ("source NAT", |record| record.is_source_nat = Some(true)),
         ("system", |record| record.is_system = Some(true)),
         ("name", |record| record.name = Some("near".to_owned())),
-        ("description", |record| record.description = "two".to_owned()),
+        ("description", |record| {
+            record.description = "two".to_owned()
+        }),
         ("account's name", |record| {
             record.holder_name = Some("near".to_owned());
         }),

@@ -290,7 +290,9 @@ fn what_was_lost_of_tiers_or_blocks_is_worth_the_price_of_their_first_unit() {
         .volume("metered", 10 * GIB, None, "2026-08-01", "2026-11-01")
         .volume("lost", 20 * GIB, None, "2026-08-01", "2026-11-01");
     let row = |more: &str| {
-        format!("[[price]]\nid = \"disk\"\nmeter = \"disk\"\nper = \"month\"\naccumulate = \"account\"\n{more}\n")
+        format!(
+            "[[price]]\nid = \"disk\"\nmeter = \"disk\"\nper = \"month\"\naccumulate = \"account\"\n{more}\n"
+        )
     };
     // 20 GiB at the 7 of the first tier
     let tiers =
@@ -395,7 +397,12 @@ fn use_of_no_known_place_fills_what_is_open_on_both_sides() {
         "4",
         20,
     ));
-    let bill = rate_json(&book, &records, &cloud.snapshots(span_of(&windows)), september);
+    let bill = rate_json(
+        &book,
+        &records,
+        &cloud.snapshots(span_of(&windows)),
+        september,
+    );
     assert_eq!(
         finding(&bill, "not_metered").millis,
         (30 * 24 - 5) * 3_600_000
@@ -426,4 +433,28 @@ fn a_finding_tells_what_was_lost_and_how_much_of_it() {
             "{kind}: {texts:?}"
         );
     }
+}
+
+#[test]
+fn what_would_have_cost_nothing_more_is_worth_nothing() {
+    let cloud = Cloud::new()
+        .volume("metered", 10 * GIB, None, "2026-08-01", "2026-11-01")
+        .volume("lost", 20 * GIB, None, "2026-08-01", "2026-11-01");
+    // exempt, at a price whose tiers count over the month
+    let tiers = "[[price]]\nid = \"disk\"\nmeter = \"disk\"\nper = \"month\"\ntiers = [{ up_to = 5, amount = 7 }, { amount = 1 }]\n";
+    let exempt = cloud.clone().tag(
+        "Volume:lost",
+        "Billing",
+        "noDisk",
+        "2026-08-01",
+        "2026-11-01",
+    );
+    assert_eq!(value_of_the_lost(&cloud, tiers), Exact::from(140));
+    assert_eq!(value_of_the_lost(&exempt, tiers), Exact::zero());
+    // a fee that is charged once is not lost with a month's usage
+    let fee = "[[price]]\nid = \"disk\"\nmeter = \"disk\"\nper = \"once\"\namount = 7\n";
+    assert_eq!(value_of_the_lost(&cloud, fee), Exact::zero());
+    // whatever its size
+    let flat = price("disk", "disk", 9, "kind = \"flat\"");
+    assert_eq!(value_of_the_lost(&cloud, &flat), Exact::from(9));
 }
