@@ -101,3 +101,12 @@ fn a_package_that_costs_the_same_is_not_told() {
     let rows = service("amount = 6\nper = \"month\"") + &package(6, "");
     assert_eq!(saving(&backed_up(), &rows), None);
 }
+
+#[test]
+fn a_vm_that_pays_for_nothing_but_services_is_told_as_well() {
+    let rows = service("amount = 6\nper = \"month\"") + &package(4, "");
+    let book = book(&rows);
+    let bill = backed_up().rate(&book, month(&book, "2026-09"));
+    let told = support::finding(&bill, "cheaper_package");
+    assert_eq!(told.value, Some(Exact::from(2)));
+}

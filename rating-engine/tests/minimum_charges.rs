@@ -11,7 +11,7 @@ mod support;
 
 use rating_engine::{Bill, LineItem};
 
-use support::cloud::GIB;
+use support::cloud::{GIB, days, span_of};
 use support::{Cloud, between, book, line, month, of};
 
 /// A VM costs 10.00 a month, and a gigabyte of disk 1.00.
@@ -177,4 +177,39 @@ fn an_account_that_no_list_knows_is_named_as_its_records_name_it() {
     let mut names: Vec<&str> = lines.iter().map(|line| line.holder_name.as_str()).collect();
     names.sort_unstable();
     assert_eq!(names, ["dev", "ops"]);
+}
+
+/// What is missing at the end of September is taxed as September is.
+#[test]
+fn a_minimum_is_taxed_at_the_rate_of_its_own_month() {
+    let rows = minimum("all", 30, "project", "")
+        + "[[tax]]\nid = \"old\"\npercent = 19\nuntil = 2026-09-30\n\
+           [[tax]]\nid = \"new\"\npercent = 20\nfrom = 2026-10-01\n";
+    let bill = rate(&cloud(), &rows);
+    for line in of(&bill, "all") {
+        assert_eq!(line.tax.as_deref(), Some("old"));
+    }
+}
+
+#[test]
+fn a_minimums_line_shows_names_not_ids() {
+    let rows = minimum("each", 15, "resource", "") + &minimum("project", 30, "project", "");
+    let book = book(&format!("{PRICES}{rows}"));
+    let september = month(&book, "2026-09");
+    let windows = days(september);
+    let cloud = Cloud::new().volume_of("v", "project:web", GIB, None, "2026-08-01", "2026-12-01");
+    let mut snapshots = cloud.snapshots(span_of(&windows));
+    for snapshot in &mut snapshots {
+        for volume in &mut snapshot.volumes {
+            volume.name = "data".to_owned();
+        }
+        for project in &mut snapshot.projects {
+            project.name = "Web shop".to_owned();
+        }
+    }
+    let bill = support::rate_json(&book, &cloud.records(&windows), &snapshots, september);
+    assert_eq!(line(&bill, "each").resource_name, "data");
+    let project = line(&bill, "project");
+    assert_eq!(project.resource_name, "Web shop");
+    assert_eq!(project.holder_name, "Web shop");
 }

@@ -13,7 +13,7 @@ use chrono::TimeDelta;
 use rating_engine::{Bill, Exact};
 
 use support::cloud::{GIB, days, span_of, windows};
-use support::{Cloud, at, book, book_with, finding, findings, month, rate_json};
+use support::{Cloud, at, between, book, book_with, finding, findings, month, rate_json};
 
 /// The month without any record of the resource `lost`.
 fn without(cloud: &Cloud, rows: &str) -> Bill {
@@ -457,4 +457,49 @@ fn what_would_have_cost_nothing_more_is_worth_nothing() {
     // whatever its size
     let flat = price("disk", "disk", 9, "kind = \"flat\"");
     assert_eq!(value_of_the_lost(&cloud, &flat), Exact::from(9));
+}
+
+/// An address that one owner gave back and another one got, between two syncs: how long the
+/// first had it after the first of them is not known, and not missed.
+#[test]
+fn an_address_that_changed_hands_between_two_syncs_is_not_missed() {
+    let book = book(&price("ip", "ip", 30, ""));
+    let september = month(&book, "2026-09");
+    let windows = days(september);
+    let mut cloud = Cloud::new().ip("other", "2026-08-01", "2026-11-01").ip(
+        "shared",
+        "2026-08-01",
+        "2026-11-01",
+    );
+    let mut of_web = cloud.clone();
+    of_web.ips[0].owner[0].1 = "project:web".to_owned();
+    of_web.ips[1].owner[0].1 = "project:web".to_owned();
+    of_web.ips[1].life = between("2026-09-10 18:00", "2026-11-01");
+    let syncs = |cloud: &Cloud, from: &str, until: &str| {
+        let mut sync = at(from);
+        let mut snapshots = Vec::new();
+        while sync < at(until) {
+            let mut snapshot = cloud.snapshot(sync);
+            for address in &mut snapshot.ip_addresses {
+                if address.id.to_string() == "shared" && from == "2026-09-11" {
+                    address.allocated = None;
+                }
+            }
+            snapshots.push(snapshot);
+            sync += TimeDelta::days(1);
+        }
+        snapshots
+    };
+    let mut snapshots = syncs(&cloud, "2026-08-30", "2026-09-11");
+    snapshots.extend(syncs(&of_web, "2026-09-11", "2026-10-03"));
+    cloud.ips[1].life = between("2026-08-01", "2026-09-10 06:00");
+    let mut records = cloud.records(&windows);
+    records.extend(of_web.records(&windows));
+    let bill = rate_json(&book, &records, &snapshots, september);
+    let missed = bill.findings.iter();
+    let missed = missed.filter(|finding| {
+        let shared = finding.resource.as_ref().map(ToString::to_string);
+        finding.kind.slug() == "not_metered" && shared.as_deref() == Some("shared")
+    });
+    assert_eq!(missed.count(), 0, "{:?}", bill.findings);
 }
