@@ -9,7 +9,7 @@
 #[path = "builders/mod.rs"]
 mod support;
 
-use cloudstack_usage::{Inventory, Rejection};
+use cloudstack_usage::{Inventory, Rejection, UsageType};
 use rating_engine::{Bill, Exact, Finding, FindingKind, Policy, Rating};
 
 use support::cloud::{GIB, days, span_of};
@@ -115,6 +115,9 @@ fn a_vms_tag_that_reaches_nothing_is_told_where_tags_do_not_reach_volumes() {
         bill.findings
     );
     assert_eq!(found.resource.as_ref().unwrap().to_string(), "m");
+    // told once, of the time for which a VM is there
+    let of_the_vm = format!("{} of m: ", UsageType::AllocatedVm);
+    assert!(found.message.starts_with(&of_the_vm), "{}", found.message);
     assert!(found.message.contains("Billing:noDisk") || found.message.contains("Billing=noDisk"));
     // where tags reach volumes, and of a tag that reaches the VM, there is nothing to tell
     let no_effect = |bill: &Bill| findings(bill).contains(&"no_effect");
@@ -314,4 +317,51 @@ fn a_vm_snapshot_has_one_record_for_each_volume_of_its_size() {
     assert_eq!(copies(25, &size(30)), 2);
     // what is no snapshot is there once
     assert_eq!(copies(13, ""), 2);
+}
+
+/// Each record is charged, exempt, only a reference or held: here thirty of each.
+#[test]
+fn records_are_counted_by_what_became_of_them() {
+    let cloud = Cloud::new()
+        .vm("m", 1, 1, "2026-08-01", "2026-11-01")
+        .volume("v", GIB, Some("m"), "2026-08-01", "2026-11-01")
+        .ip("a", "2026-08-01", "2026-11-01")
+        .tag("m", "Billing", "noDisk", "2026-08-01", "2026-11-01");
+    let rows = VM.to_owned() + DISK;
+    let counts = |rows: &str| {
+        let counts = rate(&cloud, "", rows).counts;
+        // the days beside the month are read for four streams
+        assert_eq!((counts.records, counts.neighbours % 4), (120, 0));
+        [counts.charged, counts.exempt, counts.reference, counts.held]
+    };
+    // allocated time is charged and running time a reference; nobody priced the address
+    assert_eq!(counts(&rows), [30, 30, 30, 30]);
+    assert_eq!(counts(&(rows + IP)), [60, 30, 30, 0]);
+}
+
+/// What two records of several sizes say together may be more than their window has. Of what
+/// may be there several times it says nothing.
+#[test]
+fn only_what_is_there_once_has_too_much_time_in_several_sizes() {
+    let nic = "[[price]]\nid = \"snapshot\"\nmeter = \"snapshot\"\namount = 1\nper = \"month\"\n";
+    let book = book(&(nic.to_owned() + DISK));
+    let told = |usage_type: u32, hours: [&str; 2]| {
+        let sized = |gib: u64, raw: &str| {
+            record(
+                usage_type,
+                "x",
+                3,
+                raw,
+                &format!(r#", "size": {}"#, gib * GIB),
+            )
+        };
+        let records = [sized(1, hours[0]), sized(2, hours[1])];
+        let bill = rate_json(&book, &records, &[], month(&book, "2026-09"));
+        let found = bill.findings.iter();
+        let found = found.filter(|finding| finding.kind == FindingKind::OverWindow);
+        found.map(|finding| finding.millis).collect::<Vec<_>>()
+    };
+    assert_eq!(told(6, ["14", "12"]), [2 * HOUR]);
+    assert_eq!(told(6, ["12", "12"]), [0_i128; 0]);
+    assert_eq!(told(9, ["14", "12"]), [0_i128; 0]);
 }

@@ -250,3 +250,41 @@ fn lines_stand_where_people_look_for_them() {
         ]
     );
 }
+
+#[test]
+fn what_does_not_change_in_a_month_is_one_segment() {
+    let cloud = Cloud::new()
+        .vm("m", 2, 4, "2026-08-01", "2026-11-01")
+        .volume("v", 10 * GIB, Some("m"), "2026-08-01", "2026-11-01")
+        .ip("a", "2026-08-01", "2026-11-01");
+    let bill = rate(&cloud, "");
+    for item in ["disk", "ip", "cpu", "ram"] {
+        let segments = &line(&bill, item).explanation.segments;
+        assert_eq!(segments.len(), 1, "{item}");
+    }
+}
+
+#[test]
+fn a_line_says_what_kind_of_thing_it_is_for() {
+    let bill = rate(&cloud(), "");
+    let kind = |item: &str| line(&bill, item).resource_kind;
+    assert_eq!(
+        ["cpu", "Gold", "disk", "ip", "traffic_sent"].map(kind),
+        ["vm", "vm", "volume", "ip", "network"]
+    );
+}
+
+/// Why this price and no other: all that might have applied are named, the customer's own too.
+#[test]
+fn an_explanation_names_the_prices_of_the_project_as_well() {
+    let rows = "[[price]]\nid = \"web\"\nmeter = \"disk\"\namount = 2\nper = \"month\"\nscope = { project = \"web\" }\nuntil = 2026-11-30\n\
+        [[price]]\nid = \"later\"\nmeter = \"disk\"\namount = 3\nper = \"month\"\nscope = { project = \"web\" }\nfrom = 2026-12-01\n";
+    let cloud = Cloud::new().volume_of("v", "project:web", GIB, None, "2026-08-01", "2026-11-01");
+    let bill = rate(&cloud, rows);
+    let choices = &line(&bill, "disk").explanation.prices;
+    let choices: Vec<(&str, bool)> = choices
+        .iter()
+        .map(|choice| (choice.price.as_str(), choice.chosen))
+        .collect();
+    assert_eq!(choices, [("web", true), ("disk", false), ("later", false)]);
+}
