@@ -130,6 +130,12 @@ mod tests {
     }
 
     #[test]
+    fn a_total_below_the_floors_is_shared_as_well() {
+        // three units less than 2 + 2: the last part gives first
+        assert_eq!(shares(1, &[(5, 2), (5, 2)], 0), ["1", "0"]);
+    }
+
+    #[test]
     fn groups_are_rounded_before_what_is_in_them() {
         // 2/3 + 2/3 + 1/6 and 4/3 + 4/3 + 1/3: flat, the first group would print 1.51
         let parts = [(20, 3), (20, 3), (5, 3), (40, 3), (40, 3), (10, 3)];

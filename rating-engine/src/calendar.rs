@@ -1,7 +1,8 @@
 //! Civil time in the book's zone: dates, months, and how long a month is.
 
 use chrono::{
-    DateTime, LocalResult, Months, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Utc,
+    DateTime, DurationRound, LocalResult, Months, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta,
+    TimeZone, Utc,
 };
 use chrono_tz::Tz;
 use cloudstack_usage::{Period, PeriodError};
@@ -23,11 +24,13 @@ pub(crate) fn instant(civil: NaiveDateTime, zone: Tz) -> DateTime<Utc> {
     }
 }
 
-/// Gaps are whole quarters of an hour, and never longer than a day.
+/// Gaps begin and end at whole quarters of an hour, and are never longer than a day.
 fn after_gap(civil: NaiveDateTime, zone: Tz) -> DateTime<Utc> {
+    let quarter = TimeDelta::minutes(15);
+    let within = civil.duration_trunc(quarter).unwrap_or(civil);
     (1..=96)
-        .find_map(|quarter| {
-            let later = civil.checked_add_signed(TimeDelta::minutes(15 * quarter))?;
+        .find_map(|quarters| {
+            let later = within.checked_add_signed(quarter * quarters)?;
             zone.from_local_datetime(&later).earliest()
         })
         .map_or_else(
@@ -105,6 +108,28 @@ mod tests {
         let date = NaiveDate::from_ymd_opt(2026, 3, 29).unwrap();
         let start = start_of_day(date, Tz::Asia__Beirut).with_timezone(&Tz::Asia__Beirut);
         assert_eq!(start.to_string(), "2026-03-29 01:00:00 EEST");
+    }
+
+    #[test]
+    fn a_time_that_does_not_come_is_the_first_after_the_gap() {
+        let time = |date: &str, time: &str, zone| {
+            let date: NaiveDate = date.parse().unwrap();
+            instant(date.and_time(time.parse().unwrap()), zone).to_string()
+        };
+        // Berlin's clocks go from 02:00 to 03:00, which is 01:00 in UTC
+        for text in ["02:00:00", "02:10:00", "02:45:00", "02:59:59"] {
+            assert_eq!(
+                time("2026-03-29", text, Tz::Europe__Berlin),
+                "2026-03-29 01:00:00 UTC"
+            );
+        }
+        // Samoa had no 30 December 2011: its 31st begins at 10:00 in UTC
+        for text in ["00:00:00", "23:50:00"] {
+            assert_eq!(
+                time("2011-12-30", text, Tz::Pacific__Apia),
+                "2011-12-30 10:00:00 UTC"
+            );
+        }
     }
 
     #[test]

@@ -343,6 +343,14 @@ mod tests {
         }
 
         #[test]
+        fn a_floor_and_its_rest_are_the_number(a in exact(), places in 0_u32..6) {
+            let scale = Exact::from(10_i128.pow(places));
+            let (floor, rest) = a.floor(places);
+            prop_assert!(!rest.is_negative() && rest < Exact::from(1));
+            prop_assert_eq!(Exact::from(floor) + rest, a * scale);
+        }
+
+        #[test]
         fn rounding_moves_by_half_a_unit_at_most(a in exact(), places in 0_u32..6) {
             for mode in [RoundingMode::HalfAway, RoundingMode::HalfEven] {
                 let unit = Exact::ratio(1, 10_i128.pow(places)).unwrap();

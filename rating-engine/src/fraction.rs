@@ -76,9 +76,6 @@ impl Fraction {
     pub(crate) fn add(self, other: Self) -> Option<Self> {
         if self.denominator == other.denominator {
             let sum = self.numerator.checked_add(other.numerator)?;
-            if sum == i128::MIN {
-                return None;
-            }
             let (numerator, denominator) = reduced(sum, self.denominator);
             return Self::reduced(numerator, denominator);
         }
@@ -210,6 +207,8 @@ mod tests {
             let right = Fraction::new(c.into(), d.into()).unwrap();
             prop_assert!(left.add(right).is_some() && left.sub(right).is_some());
             prop_assert!(left.mul(right).is_some() && left.compare(right).is_some());
+            let other = Fraction::new(c.into(), b.into()).unwrap();
+            prop_assert!(left.add(other).is_some() && left.sub(other).is_some());
         }
     }
 }

@@ -82,3 +82,43 @@ fn running_and_allocated_time_have_allowances_of_their_own() {
     let bill = cloud.rate(&book, month(&book, "2026-09"));
     assert!(support::exact(&bill, "cpu").is_zero());
 }
+
+/// All units at the price of the tier that they reach together: who used the first ones pays
+/// no more for them than the others for theirs.
+#[test]
+fn what_a_volume_price_makes_of_all_units_is_shared_by_the_unit() {
+    let rows = "[[price]]\nid = \"disk\"\nmeter = \"disk\"\nper = \"month\"\naccumulate = \"account\"\n\
+        tier_mode = \"volume\"\ntiers = [{ up_to = 10, amount = 2 }, { amount = 1, flat = 6 }]\n";
+    let book = book(rows);
+    let gib = support::cloud::GIB;
+    let cloud = Cloud::new()
+        .volume("a", 10 * gib, None, "2026-08-01", "2026-11-01")
+        .volume("b", 20 * gib, None, "2026-08-01", "2026-11-01");
+    let bill = cloud.rate(&book, month(&book, "2026-09"));
+    let mut costs: Vec<String> = support::of(&bill, "disk")
+        .iter()
+        .map(|line| line.net.to_string())
+        .collect();
+    costs.sort();
+    // 30 at 1 and the 6 of the tier, a third and two thirds
+    assert_eq!(costs, ["12", "24"]);
+}
+
+/// Whoever uses them first has the free units, day by day.
+#[test]
+fn free_units_go_in_order_of_time() {
+    let book = book(&price("reads", "disk_read_ops", ""));
+    let cloud = Cloud::new()
+        .volume("a", 1, None, "2026-08-01", "2026-11-01")
+        .volume("b", 1, None, "2026-08-01", "2026-11-01")
+        .counted(21, "a", &[("2026-09-03", 60), ("2026-09-20", 60)])
+        .counted(21, "b", &[("2026-09-10", 60)]);
+    let bill = cloud.rate(&book, month(&book, "2026-09"));
+    let mut costs: Vec<String> = support::of(&bill, "disk_read_ops")
+        .iter()
+        .map(|line| format!("{} {}", line.resource_name, line.net))
+        .collect();
+    costs.sort();
+    // 60 and 40 of the hundred are free: b pays 20, and a the 60 of its second day
+    assert_eq!(costs, ["a 60", "b 20"]);
+}

@@ -13,7 +13,7 @@ use chrono::TimeDelta;
 use rating_engine::{Bill, Exact};
 
 use support::cloud::{GIB, days, span_of, windows};
-use support::{Cloud, at, book, book_with, finding, findings, month, rate_json};
+use support::{Cloud, at, between, book, book_with, finding, findings, month, rate_json};
 
 /// The month without any record of the resource `lost`.
 fn without(cloud: &Cloud, rows: &str) -> Bill {
@@ -282,4 +282,224 @@ fn a_life_of_before_the_first_window_ends_with_its_use() {
     assert!(findings(&bill).is_empty(), "{:?}", bill.findings);
     // a minute of the month, of the other volume alone
     assert_eq!(bill.exact, Exact::ratio(1, 31 * 24 * 60).unwrap());
+}
+
+#[test]
+fn what_was_lost_of_tiers_or_blocks_is_worth_the_price_of_their_first_unit() {
+    let cloud = Cloud::new()
+        .volume("metered", 10 * GIB, None, "2026-08-01", "2026-11-01")
+        .volume("lost", 20 * GIB, None, "2026-08-01", "2026-11-01");
+    let row = |more: &str| {
+        format!(
+            "[[price]]\nid = \"disk\"\nmeter = \"disk\"\nper = \"month\"\naccumulate = \"account\"\n{more}\n"
+        )
+    };
+    // 20 GiB at the 7 of the first tier
+    let tiers =
+        row("tiers = [{ up_to = 5, amount = 7 }, { up_to = 50, amount = 6 }, { amount = 1 }]");
+    assert_eq!(value_of_the_lost(&cloud, &tiers), Exact::from(140));
+    // two blocks of ten at 15
+    let blocks = row("amount = 15\nblock = 10");
+    assert_eq!(value_of_the_lost(&cloud, &blocks), Exact::from(30));
+}
+
+#[test]
+fn a_lost_vm_is_worth_its_services_by_percent() {
+    let rows = price("cpu", "cpu", 10, "")
+        + &price("ram", "ram", 3, "")
+        + "[[service]]\nid = \"Managed\"\npercent = \"25\"\n";
+    let cloud = vms().tag("lost", "Service", "Managed", "2026-08-01", "2026-11-01");
+    // 20 and 12, and a quarter of both
+    assert_eq!(value_of_the_lost(&cloud, &rows), Exact::from(40));
+}
+
+#[test]
+fn from_a_minute_on_missing_use_is_told() {
+    let book = book(&price("disk", "disk", 1, ""));
+    let september = month(&book, "2026-09");
+    let windows = days(september);
+    let born = |at: &str| {
+        Cloud::new()
+            .volume("other", GIB, None, "2026-08-01", "2026-11-01")
+            .volume("lost", GIB, None, at, "2026-11-01")
+    };
+    let snapshots = born("2026-09-10 06:00").snapshots(span_of(&windows));
+    let missing = |metered_from: &str| {
+        let records = born(metered_from).records(&windows);
+        let bill = rate_json(&book, &records, &snapshots, september);
+        let found = bill.findings.iter();
+        let found = found.filter(|finding| finding.kind.slug() == "not_metered");
+        found.map(|finding| finding.millis).collect::<Vec<_>>()
+    };
+    assert_eq!(missing("2026-09-10T06:00:59Z"), []);
+    assert_eq!(missing("2026-09-10T06:01:00Z"), [60_000]);
+}
+
+#[test]
+fn what_was_not_fetched_and_what_is_the_systems_own_is_not_missed() {
+    let book = book(&price("ip", "ip", 3, ""));
+    let september = month(&book, "2026-09");
+    let windows = days(september);
+    let cloud = Cloud::new()
+        .vm("m", 1, 1, "2026-08-01", "2026-11-01")
+        .ip("metered", "2026-08-01", "2026-11-01")
+        .ip("lost", "2026-08-01", "2026-11-01");
+    let mut snapshots = cloud.snapshots(span_of(&windows));
+    let missing = |keep: &dyn Fn(&String) -> bool, snapshots: &[cloudstack_usage::Snapshot]| {
+        let mut records = cloud.records(&windows);
+        records.retain(keep);
+        let bill = rate_json(&book, &records, snapshots, september);
+        let found = bill.findings.iter();
+        let found = found.filter(|finding| finding.kind.slug() == "not_metered");
+        found.count()
+    };
+    let without_the_lost = |json: &String| !json.contains("\"usageid\":\"lost\"");
+    let vms_alone = |json: &String| !json.contains("\"usagetype\":3");
+    assert_eq!(missing(&without_the_lost, &snapshots), 1);
+    assert_eq!(missing(&vms_alone, &snapshots), 0);
+    for snapshot in &mut snapshots {
+        for address in &mut snapshot.ip_addresses {
+            address.is_system = address.id.to_string() == "lost";
+        }
+    }
+    assert_eq!(missing(&without_the_lost, &snapshots), 0);
+}
+
+/// An hour's own window at noon, and four more hours somewhere in the day: these lie in what
+/// the noon leaves open, before and after it.
+#[test]
+fn use_of_no_known_place_fills_what_is_open_on_both_sides() {
+    let book = book(&price("disk", "disk", 1, ""));
+    let september = month(&book, "2026-09");
+    let windows = days(september);
+    let cloud = Cloud::new()
+        .volume("metered", GIB, None, "2026-08-01", "2026-11-01")
+        .volume("lost", 10 * GIB, None, "2026-08-01", "2026-11-01");
+    let mut records = cloud.records(&windows);
+    records.retain(|json| !json.contains("\"usageid\":\"lost\""));
+    let record = |start: &str, end: &str, hours: &str, gib: u64| {
+        format!(
+            r#"{{"usagetype": 6, "usageid": "lost", "rawusage": "{hours}", "usage": "{hours} Hrs",
+                "description": "lost", "domainid": "acme", "accountid": "ops", "account": "ops",
+                "size": {}, "startdate": "{start}", "enddate": "{end}"}}"#,
+            gib * GIB
+        )
+    };
+    records.push(record(
+        "2026-09-10T12:00:00+0000",
+        "2026-09-10T12:59:59+0000",
+        "1",
+        10,
+    ));
+    records.push(record(
+        "2026-09-10T00:00:00+0000",
+        "2026-09-10T23:59:59+0000",
+        "4",
+        20,
+    ));
+    let bill = rate_json(
+        &book,
+        &records,
+        &cloud.snapshots(span_of(&windows)),
+        september,
+    );
+    assert_eq!(
+        finding(&bill, "not_metered").millis,
+        (30 * 24 - 5) * 3_600_000
+    );
+}
+
+#[test]
+fn a_finding_tells_what_was_lost_and_how_much_of_it() {
+    let cloud = Cloud::new()
+        .vm("metered", 1, 1, "2026-08-01", "2026-11-01")
+        .vm("lost", 1, 1, "2026-08-01", "2026-11-01")
+        .volume("metered", GIB, None, "2026-08-01", "2026-11-01")
+        .volume("lost", GIB, None, "2026-08-01", "2026-11-01")
+        .ip("metered", "2026-08-01", "2026-11-01")
+        .ip("lost", "2026-08-01", "2026-11-01");
+    let bill = without(&cloud, &price("disk", "disk", 1, ""));
+    let texts: Vec<&str> = bill
+        .findings
+        .iter()
+        .filter(|finding| finding.kind.slug() == "not_metered")
+        .map(|finding| finding.message.as_str())
+        .collect();
+    for kind in ["VM", "volume", "address"] {
+        assert!(
+            texts.iter().any(|text| text.contains(kind)
+                && text.contains("no usage record at all")
+                && text.contains("720")),
+            "{kind}: {texts:?}"
+        );
+    }
+}
+
+#[test]
+fn what_would_have_cost_nothing_more_is_worth_nothing() {
+    let cloud = Cloud::new()
+        .volume("metered", 10 * GIB, None, "2026-08-01", "2026-11-01")
+        .volume("lost", 20 * GIB, None, "2026-08-01", "2026-11-01");
+    // exempt, at a price whose tiers count over the month
+    let tiers = "[[price]]\nid = \"disk\"\nmeter = \"disk\"\nper = \"month\"\ntiers = [{ up_to = 5, amount = 7 }, { amount = 1 }]\n";
+    let exempt = cloud.clone().tag(
+        "Volume:lost",
+        "Billing",
+        "noDisk",
+        "2026-08-01",
+        "2026-11-01",
+    );
+    assert_eq!(value_of_the_lost(&cloud, tiers), Exact::from(140));
+    assert_eq!(value_of_the_lost(&exempt, tiers), Exact::zero());
+    // a fee that is charged once is not lost with a month's usage
+    let fee = "[[price]]\nid = \"disk\"\nmeter = \"disk\"\nper = \"once\"\namount = 7\n";
+    assert_eq!(value_of_the_lost(&cloud, fee), Exact::zero());
+    // whatever its size
+    let flat = price("disk", "disk", 9, "kind = \"flat\"");
+    assert_eq!(value_of_the_lost(&cloud, &flat), Exact::from(9));
+}
+
+/// An address that one owner gave back and another one got, between two syncs: how long the
+/// first had it after the first of them is not known, and not missed.
+#[test]
+fn an_address_that_changed_hands_between_two_syncs_is_not_missed() {
+    let book = book(&price("ip", "ip", 30, ""));
+    let september = month(&book, "2026-09");
+    let windows = days(september);
+    let mut cloud = Cloud::new().ip("other", "2026-08-01", "2026-11-01").ip(
+        "shared",
+        "2026-08-01",
+        "2026-11-01",
+    );
+    let mut of_web = cloud.clone();
+    of_web.ips[0].owner[0].1 = "project:web".to_owned();
+    of_web.ips[1].owner[0].1 = "project:web".to_owned();
+    of_web.ips[1].life = between("2026-09-10 18:00", "2026-11-01");
+    let syncs = |cloud: &Cloud, from: &str, until: &str| {
+        let mut sync = at(from);
+        let mut snapshots = Vec::new();
+        while sync < at(until) {
+            let mut snapshot = cloud.snapshot(sync);
+            for address in &mut snapshot.ip_addresses {
+                if address.id.to_string() == "shared" && from == "2026-09-11" {
+                    address.allocated = None;
+                }
+            }
+            snapshots.push(snapshot);
+            sync += TimeDelta::days(1);
+        }
+        snapshots
+    };
+    let mut snapshots = syncs(&cloud, "2026-08-30", "2026-09-11");
+    snapshots.extend(syncs(&of_web, "2026-09-11", "2026-10-03"));
+    cloud.ips[1].life = between("2026-08-01", "2026-09-10 06:00");
+    let mut records = cloud.records(&windows);
+    records.extend(of_web.records(&windows));
+    let bill = rate_json(&book, &records, &snapshots, september);
+    let missed = bill.findings.iter();
+    let missed = missed.filter(|finding| {
+        let shared = finding.resource.as_ref().map(ToString::to_string);
+        finding.kind.slug() == "not_metered" && shared.as_deref() == Some("shared")
+    });
+    assert_eq!(missed.count(), 0, "{:?}", bill.findings);
 }

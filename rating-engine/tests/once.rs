@@ -103,3 +103,18 @@ proptest! {
         prop_assert_eq!(exact(&bill, "vm"), Exact::ratio(cents.into(), 100).unwrap());
     }
 }
+
+/// The first in time is not the first by name: a project's id may come before or after an
+/// account's.
+#[test]
+fn the_fee_is_the_first_owners_whatever_the_names() {
+    let rows = fee("setup", "25", "") + &fee("web", "40", "scope = { project = \"web\" }");
+    let cloud = Cloud::new()
+        .vm_of("m", "project:web", 1, 1, "2026-09-05", "2026-11-20")
+        .with_vm(|vm| vm.owner.push((at("2026-09-12"), "account:ops".to_owned())));
+    let bill = rate(&cloud, &rows, "2026-09");
+    assert_eq!(bill.total.amount(), "40.00");
+    let fees = support::of(&bill, "vm");
+    let payers: Vec<&str> = fees.iter().map(|line| line.holder_name.as_str()).collect();
+    assert_eq!(payers, ["web"]);
+}
