@@ -26,6 +26,19 @@ pub(crate) fn digits(value: u32) -> [u8; 8] {
     text_of(values).to_be_bytes()
 }
 
+/// The bytes that twice as many lower-case digits mean; none where the text is another.
+pub(crate) fn bytes_of<const LENGTH: usize>(text: &str) -> Option<[u8; LENGTH]> {
+    let mut bytes = [0; LENGTH];
+    let (chunks, rest) = text.as_bytes().as_chunks::<8>();
+    if !rest.is_empty() || chunks.len() * 4 != LENGTH {
+        return None;
+    }
+    for (four, digits) in bytes.chunks_exact_mut(4).zip(chunks) {
+        four.copy_from_slice(&value_of(*digits)?.to_be_bytes());
+    }
+    Some(bytes)
+}
+
 /// The digits of eight values below 16.
 fn text_of(values: u64) -> u64 {
     // from ten on, adding 0x76 reaches the highest bit
