@@ -20,7 +20,7 @@ demo: ## a real month's bill from a recorded CloudStack, into out/
 test: test-rust test-python ## all tests
 
 test-rust: ## unit, integration, property and documentation tests of all crates, with a MariaDB of their own
-	$(WITH_MARIADB) $(CARGO) test --locked --workspace --exclude cloudstack-billing-py --features cloudstack-usage/async,cloudstack-usage/blocking,cloudstack-usage/recording,cloudstack-usage/sql,cloudstack-usage/test-util,cloudstack-usage-store/mariadb
+	$(WITH_MARIADB) $(CARGO) test --locked --workspace --exclude cloudstack-billing-py --features cloudstack-usage/archive,cloudstack-usage/async,cloudstack-usage/blocking,cloudstack-usage/recording,cloudstack-usage/sql,cloudstack-usage/test-util,cloudstack-usage-store/mariadb
 
 test-python: ## the Python package: build, stubs, types, tests; a CloudStack client that is not ours
 	$(CARGO) build --locked --package csbill --package csbill-replay
@@ -31,7 +31,7 @@ lint: ## formatting, clippy, purity of the engine, documentation
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- --deny warnings
 	$(CARGO) clippy --locked --package cloudstack-usage-store --all-targets --features mariadb -- --deny warnings
-	for features in "" recording blocking async sql test-util; do \
+	for features in "" archive recording blocking async sql test-util; do \
 		$(CARGO) clippy --locked --package cloudstack-usage --features "$$features" -- --deny warnings || exit 1; \
 	done
 	.ci/purity.sh

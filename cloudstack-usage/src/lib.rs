@@ -1,9 +1,12 @@
 #![doc = include_str!("../README.md")]
 
 mod api;
+#[cfg(feature = "archive")]
+pub mod archive;
 #[cfg(any(feature = "blocking", feature = "async"))]
 mod client;
 mod error;
+mod hex;
 mod history;
 mod id;
 mod inventory;
@@ -61,7 +64,7 @@ pub use sql::SqlServer;
 pub use sql::SqlSource;
 pub use tag::{ResourceTag, Tag};
 pub use tag_moments::TagMomentRule;
-pub use usage_lifetimes::UsageLifetimes;
+pub use usage_lifetimes::{ResourceUses, UsageLifetimes};
 pub use usage_type::{Unit, UsageType};
 pub use wire::{
     AddedPage, Answer, DateError, EntryError, Refusal, SnapshotBuilder, UsageTypeEntry, parse_date,

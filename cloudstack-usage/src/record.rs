@@ -245,6 +245,16 @@ impl fmt::Display for RecordKey {
     }
 }
 
+impl std::str::FromStr for RecordKey {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        crate::hex::bytes_of(text)
+            .map(Self)
+            .ok_or_else(|| format!("{text:?} is no record key of 32 hexadecimal digits"))
+    }
+}
+
 impl fmt::Debug for RecordKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "RecordKey({self})")

@@ -48,7 +48,8 @@ pub struct Notice {
     /// The stable name of what happened (`page_size_reduced`, `call_not_permitted`,
     /// `call_refused`, `page_split`, `records_unreadable`, `list_unstable`,
     /// `list_incomplete`, `version_unknown`, `time_zone_unknown`, `windows_long`; over SQL
-    /// `table_not_readable`, `usage_jobs_unknown`, `usage_not_measured`).
+    /// `table_not_readable`, `usage_jobs_unknown`, `usage_not_measured`; of a sync
+    /// `usage_archived`).
     pub slug: String,
     /// The same in words, naming the call.
     pub message: String,

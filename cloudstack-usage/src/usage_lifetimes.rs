@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
 
 use crate::id::{OfferingId, OsTypeId, ResourceId, TemplateId, ZoneId};
 use crate::metadata::Kind;
@@ -44,7 +45,7 @@ struct Uses {
 }
 
 /// What a record says of its resource, for one that no sync ever listed.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Facts {
     pub(crate) name: Option<String>,
     pub(crate) owner: Owner,
@@ -57,6 +58,28 @@ pub(crate) struct Facts {
     pub(crate) memory_mib: Option<u32>,
     pub(crate) size_bytes: Option<u64>,
     pub(crate) is_system: bool,
+}
+
+/// The first and last uses of one resource, to be kept apart from its records.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResourceUses {
+    kind: Kind,
+    resource: ResourceId,
+    first: Vec<(Period, Vec<(String, String)>)>,
+    last: Vec<(Period, Vec<(String, String)>)>,
+    latest: Option<(Period, Facts)>,
+}
+
+impl ResourceUses {
+    /// What kind of thing it is.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Which one.
+    pub fn resource(&self) -> &ResourceId {
+        &self.resource
+    }
 }
 
 /// The records of one window, each once, by key and milliseconds used.
@@ -121,6 +144,47 @@ impl UsageLifetimes {
             if let Some((window, facts)) = theirs.latest {
                 uses.keep_latest(window, facts);
             }
+        }
+    }
+
+    /// What is kept of each resource, in order of kind and id.
+    pub fn uses(&self) -> Vec<ResourceUses> {
+        let texts = |windows: &BTreeMap<Period, Used>| {
+            let text = |(key, millis): &(RecordKey, i128)| (key.to_string(), millis.to_string());
+            let windows = windows.iter();
+            windows
+                .map(|(window, used)| (*window, used.iter().map(text).collect()))
+                .collect()
+        };
+        let resources = self.uses.iter();
+        resources
+            .map(|((kind, resource), uses)| ResourceUses {
+                kind: *kind,
+                resource: resource.clone(),
+                first: texts(&uses.first),
+                last: texts(&uses.last),
+                latest: uses.latest.clone(),
+            })
+            .collect()
+    }
+
+    /// Takes what was kept apart of a resource, as far as its windows are wanted.
+    pub(crate) fn absorb(&mut self, kept: &ResourceUses, wanted: impl Fn(Period) -> bool) {
+        let windows = kept.first.iter().chain(&kept.last);
+        let windows: Vec<_> = windows.filter(|(window, _)| wanted(*window)).collect();
+        if windows.is_empty() {
+            return;
+        }
+        let resource = (kept.kind, kept.resource.clone());
+        let uses = self.uses.entry(resource).or_default();
+        for (window, used) in windows {
+            // what cannot be read back was changed by hand, and proves nothing
+            let parse =
+                |(key, millis): &(String, String)| Some((key.parse().ok()?, millis.parse().ok()?));
+            uses.keep(*window, used.iter().filter_map(parse));
+        }
+        if let Some((window, facts)) = kept.latest.as_ref().filter(|(window, _)| wanted(*window)) {
+            uses.keep_latest(*window, facts.clone());
         }
     }
 

@@ -18,8 +18,9 @@ use rust_decimal::Decimal;
 use serde_json::Value;
 
 use super::{
-    DEFAULT_CLOUD, Document, DocumentDigest, DocumentKind, Label, LabelTarget, StoreError,
-    StoreErrorKind, SyncEntry, SyncOutcome, SyncRun, UsageQuery, UsageStore,
+    ArchivedMonth, DEFAULT_CLOUD, Document, DocumentDigest, DocumentKind, Label, LabelTarget,
+    RecordVersion, RejectionVersion, StoreError, StoreErrorKind, StoredRow, SyncEntry, SyncOutcome,
+    SyncRun, UsageQuery, UsageStore, UtcMonth,
 };
 use crate::id::{AccountId, DomainId, ProjectId, ResourceId, VmId, VolumeId};
 use crate::metadata::{
@@ -31,7 +32,7 @@ use crate::quantity::Quantity;
 use crate::record::{Holder, Owner, UsageRecord};
 use crate::source::{ParsedRecord, Rejection, SnapshotFetch, UsagePage};
 use crate::tag::{ResourceTag, Tag};
-use crate::usage_lifetimes::UsageLifetimes;
+use crate::usage_lifetimes::{ResourceUses, UsageLifetimes};
 use crate::usage_type::UsageType;
 
 /// Makes a test of each law for the store that the expression makes:
@@ -69,6 +70,11 @@ macro_rules! store_conformance {
             texts_are_told_apart_to_the_letter,
             clouds_are_kept_apart,
             an_error_of_the_sink_ends_the_reading,
+            stored_rows_are_all_revisions_in_order,
+            a_month_put_away_is_refused_and_its_uses_are_known,
+            a_month_taken_back_is_as_it_was,
+            a_dropped_retention_leaves_the_store_as_it_was,
+            what_a_month_beside_needs_stays_there,
         );
     };
     (@each $held:ident, $setup:expr, $make:expr; $($law:ident,)+) => {
@@ -1214,4 +1220,303 @@ pub fn an_error_of_the_sink_ends_the_reading(store: &mut dyn UsageStore) {
     assert_eq!(ended.err().map(|e| e.kind()), Some(StoreErrorKind::Sink));
     assert_eq!(taken, 1);
     assert_eq!(read_all(store).len(), 2);
+}
+
+/// Everything that is stored of usage, as it is.
+#[must_use]
+pub fn stored_rows(store: &mut dyn UsageStore, period: Period) -> Vec<StoredRow> {
+    let mut rows = Vec::new();
+    store
+        .stored_rows(DEFAULT_CLOUD, period, &mut |row| {
+            rows.push(row);
+            Ok(())
+        })
+        .unwrap();
+    rows
+}
+
+fn usage_of(rows: &[StoredRow]) -> Vec<RecordVersion> {
+    let usage = rows.iter().filter_map(|row| match row {
+        StoredRow::Usage(row) => Some((**row).clone()),
+        StoredRow::Rejection(_) => None,
+    });
+    usage.collect()
+}
+
+fn rejections_of(rows: &[StoredRow]) -> Vec<RejectionVersion> {
+    let rejections = rows.iter().filter_map(|row| match row {
+        StoredRow::Rejection(row) => Some((**row).clone()),
+        StoredRow::Usage(_) => None,
+    });
+    rejections.collect()
+}
+
+/// The month that the suite's hours 0 to 384 and more lie in, and the one after it.
+fn suite_month() -> UtcMonth {
+    UtcMonth::new(2023, 11).unwrap()
+}
+
+/// A month of usage of two VMs and a volume, the one with an early end, and a revision.
+fn put_a_month(store: &mut dyn UsageStore) {
+    // the suite's hour 0 is 22:00 on the fourteenth of November
+    let record = |id: &str, day: i64, raw: &str| {
+        let mut entry = usage_record(id, (day * 24 + 2, day * 24 + 26), raw);
+        if id != "volume" {
+            entry.record.usage_type = UsageType::AllocatedVm;
+            entry.record.resource = None;
+            entry.record.vm = Some(VmId::new(id));
+        }
+        entry
+    };
+    let mut records = Vec::new();
+    for day in -16..60 {
+        records.push(record("vm", day, "24"));
+        records.push(record("volume", day, "24"));
+    }
+    records.push(record("short", 3, "1.5"));
+    put_complete(store, 2000, &records);
+    let again = [record("short", 3, "7"), record("short", 3, "7")];
+    let mut page = page(&again);
+    let json = r#"{"startdate":"2023-11-20T00:00:00+0000","enddate":"2023-11-20T23:59:59+0000"}"#;
+    page.rejections.push(rejection(json, 1));
+    put(
+        store,
+        DEFAULT_CLOUD,
+        2001,
+        &[page],
+        &SyncOutcome::complete(),
+    );
+}
+
+/// Takes the suite's month out of the store: all rows of its days but the three at both ends.
+fn put_away(store: &mut dyn UsageStore, commit: bool) -> Vec<RecordVersion> {
+    let month = suite_month();
+    let inner = super::archived_time([month])[0];
+    let mut rows = usage_of(&stored_rows(store, month.archive_period()));
+    rows.retain(|row| inner.covers(&row.stored.record.window));
+    let mut uses = UsageLifetimes::default();
+    let standing = rows.iter().map(|row| &row.stored);
+    for stored in standing.filter(|stored| stored.recorded_until.is_none()) {
+        uses.observe(&stored.record);
+    }
+    let mut keys: Vec<_> = rows.iter().map(|row| row.stored.record.key()).collect();
+    keys.dedup();
+    let archived = ArchivedMonth {
+        month,
+        place: "/srv/archive/2023-11".to_owned(),
+        digest: DocumentDigest::of("content"),
+        pruned: hour(3000),
+        known_at: hour(2001),
+        records: 0,
+        recorded: Some((hour(2000), hour(2001))),
+        newest_end: rows.last().map(|row| row.stored.record.window.end()),
+    };
+    let mut transaction = store.begin_retention(DEFAULT_CLOUD).unwrap();
+    assert_eq!(transaction.syncs().unwrap().len(), 2);
+    let removed = transaction.remove_usage(&keys).unwrap();
+    assert_eq!(removed, rows.len() as u64);
+    transaction.put_archived(&archived, &uses.uses()).unwrap();
+    assert_eq!(
+        transaction.archived_months().unwrap(),
+        std::slice::from_ref(&archived)
+    );
+    if commit {
+        transaction.commit().unwrap();
+        assert_eq!(store.archived_months(DEFAULT_CLOUD).unwrap(), [archived]);
+    }
+    rows
+}
+
+/// What is stored comes as it is, in all revisions, in order of window, key, revision, copy.
+pub fn stored_rows_are_all_revisions_in_order(store: &mut dyn UsageStore) {
+    put_a_month(store);
+    let rows = stored_rows(store, Period::always());
+    let usage = usage_of(&rows);
+    let place = |row: &RecordVersion| {
+        let window = row.stored.record.window;
+        let key = row.stored.record.key();
+        (window.start(), window.end(), key, row.revision, row.copy)
+    };
+    assert!(usage.is_sorted_by_key(place));
+    assert_eq!(usage.len(), 76 * 2 + 1 + 2);
+    let revised: Vec<_> = usage
+        .iter()
+        .filter(|row| row.stored.recorded_until.is_some() || row.revision > 0)
+        .map(|row| {
+            (
+                row.revision,
+                row.copy,
+                row.stored.record.raw_usage.to_string(),
+            )
+        })
+        .collect();
+    let short = |revision, copy, raw: &str| (revision, copy, raw.to_owned());
+    assert_eq!(
+        revised,
+        [short(0, 0, "1.5"), short(1, 0, "7"), short(1, 1, "7")]
+    );
+    for row in &usage {
+        let record: UsageRecord = serde_json::from_str(&row.text).unwrap();
+        assert_eq!(record, row.stored.record);
+        let versions = store.versions(DEFAULT_CLOUD, &record.key()).unwrap();
+        assert!(versions.contains(&row.stored));
+    }
+    // a resolved rejection is there as well, and other time has neither
+    assert_eq!(rejections_of(&rows).len(), 1);
+    put(store, DEFAULT_CLOUD, 2002, &[], &SyncOutcome::complete());
+    let rejections = rejections_of(&stored_rows(store, suite_month().period()));
+    assert_eq!(rejections[0].resolved, Some(hour(2002)));
+    assert!(
+        store
+            .rejections(DEFAULT_CLOUD, Period::always())
+            .unwrap()
+            .is_empty()
+    );
+    let day = hours(26, 50);
+    assert_eq!(stored_rows(store, day).len(), 2);
+    let mut transaction = store.begin_retention(DEFAULT_CLOUD).unwrap();
+    let mut in_transaction = Vec::new();
+    transaction
+        .stored_rows(day, &mut |row| {
+            in_transaction.push(row);
+            Ok(())
+        })
+        .unwrap();
+    let keys: Vec<_> = usage_of(&in_transaction)
+        .iter()
+        .map(|row| row.stored.record.key())
+        .collect();
+    let mut of_keys = transaction.versions_of(&keys).unwrap();
+    of_keys.sort_by_key(place);
+    assert_eq!(of_keys, usage_of(&in_transaction));
+    assert!(transaction.versions_of(&[]).unwrap().is_empty());
+    let stop = |_| Err(StoreError::new(StoreErrorKind::Sink, "stop"));
+    let stopped = transaction.stored_rows(day, &mut { stop }).unwrap_err();
+    assert_eq!(stopped.kind(), StoreErrorKind::Sink);
+}
+
+/// Usage of a month that was put away is refused, not empty; lifetimes stay what they were.
+pub fn a_month_put_away_is_refused_and_its_uses_are_known(store: &mut dyn UsageStore) {
+    put_a_month(store);
+    let before = store.lifetimes(DEFAULT_CLOUD, None).unwrap();
+    let early = store.lifetimes(DEFAULT_CLOUD, Some(hour(1999))).unwrap();
+    let first = store.lifetimes(DEFAULT_CLOUD, Some(hour(2000))).unwrap();
+    assert_ne!(first, before);
+    put_away(store, true);
+    assert_eq!(store.lifetimes(DEFAULT_CLOUD, None).unwrap(), before);
+    assert_eq!(
+        store.lifetimes(DEFAULT_CLOUD, Some(hour(2001))).unwrap(),
+        before
+    );
+    assert_eq!(
+        store.lifetimes(DEFAULT_CLOUD, Some(hour(1999))).unwrap(),
+        early
+    );
+    // the month still changed then: what was known is in the archive alone
+    let refused = store
+        .lifetimes(DEFAULT_CLOUD, Some(hour(2000)))
+        .unwrap_err();
+    assert_eq!(refused.kind(), StoreErrorKind::Archived);
+
+    let month = suite_month();
+    for period in [month.period(), hours(26, 50), Period::always()] {
+        let query = UsageQuery::new(DEFAULT_CLOUD, period);
+        let refused = store.usage(&query, &mut |_| Ok(())).unwrap_err();
+        assert_eq!(refused.kind(), StoreErrorKind::Archived);
+        let text = refused.to_string();
+        assert!(
+            text.contains("2023-11") && text.contains("/srv/archive/2023-11"),
+            "{text}"
+        );
+    }
+    let mut uses: Vec<ResourceUses> = Vec::new();
+    let mut take = |one| {
+        uses.push(one);
+        Ok(())
+    };
+    store
+        .archived_uses(DEFAULT_CLOUD, month, &mut take)
+        .unwrap();
+    let names: Vec<String> = uses.iter().map(|one| one.resource().to_string()).collect();
+    assert_eq!(names, ["short", "vm", "volume"]);
+    let other = store.archived_months("another cloud").unwrap();
+    assert!(other.is_empty());
+}
+
+/// What was put away and is put back is what was there, row for row.
+pub fn a_month_taken_back_is_as_it_was(store: &mut dyn UsageStore) {
+    put_a_month(store);
+    let before = stored_rows(store, Period::always());
+    let rows = put_away(store, true);
+    assert!(stored_rows(store, Period::always()).len() < before.len());
+    let mut transaction = store.begin_retention(DEFAULT_CLOUD).unwrap();
+    transaction.add_usage(&rows).unwrap();
+    transaction.remove_archived(suite_month()).unwrap();
+    // what could not be read never left
+    let unread = rejections_of(&before);
+    assert_eq!(transaction.add_rejections(&unread).unwrap(), 0);
+    // a row is there once
+    assert!(transaction.add_usage(&rows[..1]).is_err());
+    drop(transaction);
+    let mut transaction = store.begin_retention(DEFAULT_CLOUD).unwrap();
+    transaction.add_usage(&rows).unwrap();
+    transaction.remove_archived(suite_month()).unwrap();
+    transaction.commit().unwrap();
+    assert_eq!(stored_rows(store, Period::always()), before);
+    assert!(store.archived_months(DEFAULT_CLOUD).unwrap().is_empty());
+    assert_eq!(read_all(store).len(), 76 * 2 + 1 + 1);
+    // and a sync finds it known
+    let known: Vec<ParsedRecord> = read_all(store)
+        .into_iter()
+        .map(|record| ParsedRecord {
+            record,
+            json: "{}".into(),
+        })
+        .collect();
+    let again = put_complete(store, 4000, &known).usage;
+    assert_eq!((again.new, again.revised, again.unchanged), (0, 0, 154));
+    // rows come into an empty cloud as well, long windows and all
+    let mut transaction = store.begin_retention("empty").unwrap();
+    let mut long = rows[0].clone();
+    long.stored.record.window = hours(-1000, 2000);
+    transaction.add_usage(&[long]).unwrap();
+    assert_eq!(transaction.add_rejections(&unread).unwrap(), 1);
+    assert_eq!(transaction.add_rejections(&unread).unwrap(), 0);
+    transaction.commit().unwrap();
+    let query = UsageQuery::new("empty", hours(1999, 2000));
+    assert_eq!(read(store, &query).len(), 1);
+    assert_eq!(
+        store.rejections("empty", Period::always()).unwrap().len(),
+        1
+    );
+}
+
+/// A retention that is not committed changes nothing.
+pub fn a_dropped_retention_leaves_the_store_as_it_was(store: &mut dyn UsageStore) {
+    put_a_month(store);
+    let before = stored_rows(store, Period::always());
+    put_away(store, false);
+    assert_eq!(stored_rows(store, Period::always()), before);
+    assert!(store.archived_months(DEFAULT_CLOUD).unwrap().is_empty());
+    assert_eq!(read_all(store).len(), 76 * 2 + 1 + 1);
+    // and the store goes on
+    put_complete(store, 3000, &[]);
+    let transaction = store.begin_retention(DEFAULT_CLOUD).unwrap();
+    transaction.commit().unwrap();
+}
+
+/// The three days at both ends stay, so that the months beside can be billed as before.
+pub fn what_a_month_beside_needs_stays_there(store: &mut dyn UsageStore) {
+    put_a_month(store);
+    let beside = |store: &mut dyn UsageStore| {
+        let day = TimeDelta::days(1);
+        let month = suite_month().period();
+        let december = Period::new(month.end() - day * 3, month.end() + day * 34).unwrap();
+        let october = Period::new(month.start() - day * 34, month.start() + day * 3).unwrap();
+        [december, october].map(|period| read(store, &UsageQuery::new(DEFAULT_CLOUD, period)))
+    };
+    let before = beside(store);
+    assert!(before.iter().all(|records| !records.is_empty()));
+    put_away(store, true);
+    assert_eq!(beside(store), before);
 }

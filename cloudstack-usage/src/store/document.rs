@@ -41,8 +41,9 @@ impl DocumentKind {
     }
 }
 
-/// SHA-256 of a document's text.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// SHA-256 of a document's text; in JSON 64 hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct DocumentDigest([u8; 32]);
 
 impl DocumentDigest {
@@ -65,6 +66,30 @@ impl DocumentDigest {
 impl fmt::Display for DocumentDigest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl std::str::FromStr for DocumentDigest {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        crate::hex::bytes_of(text)
+            .map(Self)
+            .ok_or_else(|| format!("{text:?} is no SHA-256 of 64 hexadecimal digits"))
+    }
+}
+
+impl TryFrom<String> for DocumentDigest {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<DocumentDigest> for String {
+    fn from(digest: DocumentDigest) -> Self {
+        digest.to_string()
     }
 }
 

@@ -1,5 +1,7 @@
 //! The store port in memory: the reference for all others, and good for tests.
 
+mod retention;
+
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
@@ -11,6 +13,10 @@ use super::error::StoreError;
 use super::label::{LabelChange, LabelVersion};
 use super::merge::{MultisetChange, compare_multisets, keep_first_domain};
 use super::rejection::{RejectionOrigin, StagedRejections, StoredRejection};
+use super::retention::{
+    ArchivedMonth, RecordVersion, RejectionVersion, RetentionTransaction, RowSink, UtcMonth,
+    refuse_archived,
+};
 use super::sync::{SnapshotCounts, SyncEntry, SyncOutcome, SyncRun, UsageCounts};
 use super::{
     RecordSink, SnapshotSink, StoredRecord, SyncTransaction, UsageQuery, UsageStore, to_millisecond,
@@ -20,6 +26,8 @@ use crate::metadata::Snapshot;
 use crate::period::Period;
 use crate::record::RecordKey;
 use crate::source::{ParsedRecord, SnapshotFetch, UsagePage};
+use crate::usage_lifetimes::ResourceUses;
+use retention::MemoryRetention;
 
 /// A store in memory, gone with the process.
 #[derive(Debug, Clone, Default)]
@@ -40,9 +48,10 @@ impl MemoryStore {
 
 #[derive(Debug, Clone, Default)]
 struct Cloud {
-    usage: BTreeMap<RecordKey, Vec<StoredRecord>>,
+    usage: BTreeMap<RecordKey, Vec<RecordVersion>>,
     snapshots: Vec<Snapshot>,
-    rejections: Vec<StoredRejection>,
+    rejections: Vec<RejectionVersion>,
+    archived: BTreeMap<UtcMonth, (ArchivedMonth, Vec<ResourceUses>)>,
     syncs: Vec<SyncEntry>,
     labels: Vec<LabelVersion>,
     documents: Vec<Document>,
@@ -108,12 +117,13 @@ impl Cloud {
         mut staged: BTreeMap<RecordKey, Vec<ParsedRecord>>,
         at: DateTime<Utc>,
         complete: bool,
-    ) -> UsageCounts {
+    ) -> Result<UsageCounts, StoreError> {
         let mut counts = UsageCounts::default();
         for (key, fetched) in &mut staged {
             fetched.sort_by_cached_key(|entry| (entry.record.raw_usage, entry.json.clone()));
             let versions = self.usage.entry(*key).or_default();
-            let standing = versions.iter().filter(|old| old.recorded_until.is_none());
+            let standing = versions.iter().map(|old| &old.stored);
+            let standing = standing.filter(|old| old.recorded_until.is_none());
             let mut stored: Vec<Decimal> = standing.map(|old| old.record.raw_usage).collect();
             stored.sort_unstable();
             let values: Vec<Decimal> = fetched.iter().map(|entry| entry.record.raw_usage).collect();
@@ -135,20 +145,30 @@ impl Cloud {
             }
             if let Some(first) = versions.first() {
                 for entry in fetched.iter_mut() {
-                    keep_first_domain(&first.record, &mut entry.record);
+                    keep_first_domain(&first.stored.record, &mut entry.record);
                 }
             }
+            let revision = versions.last().map_or(0, |last| last.revision + 1);
             for old in versions.iter_mut() {
-                old.recorded_until.get_or_insert(at);
+                old.stored.recorded_until.get_or_insert(at);
             }
-            versions.extend(fetched.drain(..).map(|entry| StoredRecord {
-                record: entry.record,
-                json: entry.json,
-                recorded_from: at,
-                recorded_until: None,
-            }));
+            for (copy, entry) in (0..).zip(fetched.drain(..)) {
+                let stored = StoredRecord {
+                    record: entry.record,
+                    json: entry.json,
+                    recorded_from: at,
+                    recorded_until: None,
+                };
+                versions.push(RecordVersion::new(revision, copy, stored)?);
+            }
         }
-        counts
+        Ok(counts)
+    }
+
+    fn standing_rejections(&self) -> Vec<StoredRejection> {
+        let standing = self.rejections.iter();
+        let standing = standing.filter(|old| old.resolved.is_none());
+        standing.map(|old| old.rejection.clone()).collect()
     }
 
     fn put_rejections(
@@ -159,24 +179,29 @@ impl Cloud {
         snapshot: bool,
     ) -> (u64, u64) {
         let changes = staged.merge(
-            &self.rejections,
+            &self.standing_rejections(),
             run.at,
             run.range,
             usage_complete,
             snapshot,
         );
         let (added, resolved) = (count(changes.added.len()), count(changes.resolved.len()));
-        let again: Vec<[u8; 16]> = changes
-            .seen_again
-            .iter()
-            .map(StoredRejection::fingerprint)
-            .collect();
-        self.rejections.retain(|old| {
-            let fingerprint = old.fingerprint();
-            !changes.resolved.contains(&fingerprint) && !again.contains(&fingerprint)
-        });
-        self.rejections.extend(changes.seen_again);
-        self.rejections.extend(changes.added);
+        let standing = self.rejections.iter_mut();
+        for old in standing.filter(|old| old.resolved.is_none()) {
+            let fingerprint = old.rejection.fingerprint();
+            let mut again = changes.seen_again.iter();
+            if changes.resolved.contains(&fingerprint) {
+                old.resolved = Some(run.at);
+            } else if let Some(again) = again.find(|one| one.fingerprint() == fingerprint) {
+                old.rejection = again.clone();
+            }
+        }
+        let added_ones = changes.added.into_iter();
+        self.rejections
+            .extend(added_ones.map(|rejection| RejectionVersion {
+                rejection,
+                resolved: None,
+            }));
         (added, resolved)
     }
 }
@@ -236,9 +261,11 @@ impl UsageStore for MemoryStore {
         let Some(cloud) = self.cloud(&query.cloud) else {
             return Ok(());
         };
+        refuse_archived(&cloud.archived_months(), query.period)?;
         let mut ordered = BTreeMap::new();
         for (key, versions) in &cloud.usage {
-            let known = versions.iter().filter(|stored| {
+            let known = versions.iter().map(|version| &version.stored);
+            let known = known.filter(|stored| {
                 stored.record.window.overlaps(&query.period)
                     && stored.is_known_on(query.as_known_on)
             });
@@ -255,7 +282,8 @@ impl UsageStore for MemoryStore {
     fn versions(&mut self, cloud: &str, key: &RecordKey) -> Result<Vec<StoredRecord>, StoreError> {
         let cloud = self.cloud(cloud);
         let versions = cloud.and_then(|cloud| cloud.usage.get(key));
-        Ok(versions.cloned().unwrap_or_default())
+        let versions = versions.map(Vec::as_slice).unwrap_or_default().iter();
+        Ok(versions.map(|version| version.stored.clone()).collect())
     }
 
     fn snapshots(
@@ -279,13 +307,45 @@ impl UsageStore for MemoryStore {
         let Some(cloud) = self.cloud(cloud) else {
             return Ok(Vec::new());
         };
-        let standing = cloud.rejections.iter();
-        let mut rejections: Vec<StoredRejection> = standing
-            .filter(|rejection| rejection.period.overlaps(&period))
-            .cloned()
-            .collect();
+        let mut rejections = cloud.standing_rejections();
+        rejections.retain(|rejection| rejection.period.overlaps(&period));
         rejections.sort_by_key(|rejection| (rejection.first_seen, rejection.fingerprint()));
         Ok(rejections)
+    }
+
+    fn stored_rows(
+        &mut self,
+        cloud: &str,
+        period: Period,
+        sink: &mut RowSink<'_>,
+    ) -> Result<(), StoreError> {
+        self.cloud(cloud)
+            .map_or(Ok(()), |cloud| cloud.stored_rows(period, sink))
+    }
+
+    fn archived_months(&mut self, cloud: &str) -> Result<Vec<ArchivedMonth>, StoreError> {
+        let cloud = self.cloud(cloud);
+        Ok(cloud.map(Cloud::archived_months).unwrap_or_default())
+    }
+
+    fn archived_uses(
+        &mut self,
+        cloud: &str,
+        month: UtcMonth,
+        sink: &mut dyn FnMut(ResourceUses) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let archived = self
+            .cloud(cloud)
+            .and_then(|cloud| cloud.archived.get(&month));
+        let uses = archived.map(|(_, uses)| uses.as_slice());
+        uses.unwrap_or_default().iter().cloned().try_for_each(sink)
+    }
+
+    fn begin_retention(
+        &mut self,
+        cloud: &str,
+    ) -> Result<Box<dyn RetentionTransaction + '_>, StoreError> {
+        Ok(Box::new(MemoryRetention::begin(self, cloud)))
     }
 
     fn set_label(&mut self, cloud: &str, label: &Label) -> Result<bool, StoreError> {
@@ -424,7 +484,7 @@ impl SyncTransaction for MemorySync<'_> {
         let complete = outcome.usage_complete;
         // a copy, so that an error half way changes nothing
         let mut cloud = store.clouds.get(&run.cloud).cloned().unwrap_or_default();
-        let mut counts = cloud.put_usage(staged, run.at, complete);
+        let mut counts = cloud.put_usage(staged, run.at, complete)?;
         counts.rejected = rejections.count(RejectionOrigin::Usage);
         let mut snapshot = snapshot
             .map(|fetch| cloud.put_snapshot(&fetch))

@@ -8,7 +8,9 @@
 //! - entries that could not be read, until a later fetch reads them;
 //! - labels: tags of our own, with validity, author and recorded time;
 //! - documents: price books and statements as they were, with digest and recorded time;
-//! - the syncs themselves, and the watermark up to which usage is complete.
+//! - the syncs themselves, and the watermark up to which usage is complete;
+//! - which months were put away into archives: they are given up and taken back through a
+//!   [`RetentionTransaction`].
 //!
 //! All of one sync goes through one [`SyncTransaction`]: it is visible as a whole after
 //! [`SyncTransaction::commit`], or not at all. Instants are kept to the millisecond.
@@ -26,6 +28,8 @@ mod label;
 mod memory;
 mod merge;
 mod rejection;
+mod restore;
+mod retention;
 mod sync;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -33,7 +37,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::metadata::Snapshot;
 use crate::period::Period;
 use crate::record::{RecordKey, UsageRecord};
-use crate::usage_lifetimes::UsageLifetimes;
+use crate::usage_lifetimes::{ResourceUses, UsageLifetimes};
 
 pub use crate::label::{Label, LabelTarget};
 pub use document::{Document, DocumentDigest, DocumentEntry, DocumentKind};
@@ -43,6 +47,12 @@ pub use label::{LabelChange, LabelVersion};
 pub use memory::MemoryStore;
 pub use merge::{MultisetChange, compare_multisets, keep_first_domain};
 pub use rejection::{RejectionChanges, RejectionOrigin, StagedRejections, StoredRejection};
+pub use restore::{RestoredKey, restore_key};
+pub use retention::{
+    ArchivedMonth, RecordVersion, RejectionVersion, RetentionTransaction, RowSink, StoredRow,
+    UtcMonth, add_archived_uses, archived_known_on, archived_time, archived_within,
+    refuse_archived,
+};
 pub use sync::{SnapshotCounts, SyncEntry, SyncOutcome, SyncRun, UsageCounts};
 
 /// The name of the cloud, where a store holds one only.
@@ -151,28 +161,56 @@ pub trait UsageStore {
     /// end and record key; the order among twins is by `rawusage` and text as sent.
     ///
     /// # Errors
-    /// When the store cannot be read, or the sink fails.
+    /// When the store cannot be read, the sink fails, or usage of the period was put away
+    /// ([`StoreErrorKind::Archived`]).
     fn usage(&mut self, query: &UsageQuery, sink: &mut RecordSink<'_>) -> Result<(), StoreError>;
 
     /// First and last uses in all usage that is stored (as known on that instant; none:
     /// now), for the lifetimes of an inventory. Stores may have a faster way than reading
-    /// every record, which this does.
+    /// every record, which this does. Of months that were put away their uses are known.
     ///
     /// # Errors
-    /// When the store cannot be read.
+    /// When the store cannot be read, or a month was put away that still changed at that
+    /// instant ([`StoreErrorKind::Archived`]).
     fn lifetimes(
         &mut self,
         cloud: &str,
         as_known_on: Option<DateTime<Utc>>,
     ) -> Result<UsageLifetimes, StoreError> {
-        let mut query = UsageQuery::new(cloud, Period::always());
-        query.as_known_on = as_known_on;
         let mut lifetimes = UsageLifetimes::default();
-        self.usage(&query, &mut |record| {
-            lifetimes.observe(&record);
+        self.stored_rows(cloud, Period::always(), &mut |row| {
+            if let StoredRow::Usage(version) = row
+                && version.stored.is_known_on(as_known_on)
+            {
+                lifetimes.observe(&version.stored.record);
+            }
             Ok(())
         })?;
+        self.add_archived_lifetimes(cloud, as_known_on, &mut lifetimes)?;
         Ok(lifetimes)
+    }
+
+    /// Adds the uses of the months that were put away to those of what is stored.
+    ///
+    /// # Errors
+    /// As [`lifetimes`](Self::lifetimes).
+    fn add_archived_lifetimes(
+        &mut self,
+        cloud: &str,
+        as_known_on: Option<DateTime<Utc>>,
+        lifetimes: &mut UsageLifetimes,
+    ) -> Result<(), StoreError> {
+        let archived = self.archived_months(cloud)?;
+        for month in archived_known_on(&archived, as_known_on)? {
+            if let Some(end) = month.newest_end {
+                lifetimes.read_until(end);
+            }
+            self.archived_uses(cloud, month.month, &mut |uses| {
+                add_archived_uses(lifetimes, &archived, &uses);
+                Ok(())
+            })?;
+        }
+        Ok(())
     }
 
     /// All that was ever stored under one key, with the text as sent: by time recorded,
@@ -204,6 +242,48 @@ pub trait UsageStore {
         cloud: &str,
         period: Period,
     ) -> Result<Vec<StoredRejection>, StoreError>;
+
+    /// Hands over everything that is stored of usage whose window, or the time that it may
+    /// concern, overlaps `period`: the records in all revisions, in order of window start,
+    /// window end, key, revision and copy; then the entries of usage that could not be read,
+    /// resolved ones too, in order of first seen and fingerprint. Of time that was put away
+    /// that is what came later.
+    ///
+    /// # Errors
+    /// When the store cannot be read, or the sink fails.
+    fn stored_rows(
+        &mut self,
+        cloud: &str,
+        period: Period,
+        sink: &mut RowSink<'_>,
+    ) -> Result<(), StoreError>;
+
+    /// The months that were put away, in order.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn archived_months(&mut self, cloud: &str) -> Result<Vec<ArchivedMonth>, StoreError>;
+
+    /// The uses that are kept of a month put away, in order of kind and resource.
+    ///
+    /// # Errors
+    /// When the store cannot be read, or the sink fails.
+    fn archived_uses(
+        &mut self,
+        cloud: &str,
+        month: UtcMonth,
+        sink: &mut dyn FnMut(ResourceUses) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError>;
+
+    /// Begins to put usage of a cloud away, or to take it back. No sync of this cloud and no
+    /// second one of this begins until it ends.
+    ///
+    /// # Errors
+    /// When a sync of this cloud is running, or the store cannot be written.
+    fn begin_retention(
+        &mut self,
+        cloud: &str,
+    ) -> Result<Box<dyn RetentionTransaction + '_>, StoreError>;
 
     /// Sets a label for its validity. Where another label of the same key on the same
     /// resource is valid, it gives way for that time. Says whether anything changed.

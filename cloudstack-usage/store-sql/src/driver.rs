@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, Utc};
 use cloudstack_usage::store::{
-    SnapshotCounts, StoreError, SyncOutcome, SyncRun, SyncTransaction, UsageCounts, UsageStore,
-    to_millisecond,
+    ArchivedMonth, SnapshotCounts, StoreError, SyncOutcome, SyncRun, SyncTransaction, UsageCounts,
+    UsageStore, archived_time, to_millisecond,
 };
 use cloudstack_usage::{Error, ErrorKind, Notice, Period, Rejection, Source, UsagePage};
 use serde::{Deserialize, Serialize};
@@ -72,7 +72,9 @@ const SHOWN_REJECTIONS: usize = 20;
 
 /// Syncs a source into a store: metadata first, then the usage since the watermark and the
 /// time before it that may still change. Everything becomes visible at once, at the end;
-/// on an error nothing does, and the next sync begins where the last good one ended.
+/// on an error nothing does, and the next sync begins where the last good one ended. Months
+/// that were put away are not fetched again: usage begins after them, and a notice
+/// (`usage_archived`) says so.
 ///
 /// # Errors
 /// When the options make no range, the source cannot be read, the store cannot be written,
@@ -85,10 +87,16 @@ pub fn sync(
 ) -> Result<SyncReport, SyncError> {
     let now = to_millisecond(options.now);
     let mut run = SyncRun::new(&options.cloud, now);
+    let mut notices = Vec::new();
     if options.usage {
         // a sync that ends between this and the lock makes the range longer than it need be
         let watermark = store.watermark(&options.cloud)?;
-        run = run.with_range(plan_usage(watermark, options)?);
+        let planned = plan_usage(watermark, options)?;
+        let range = after_archives(planned, &store.archived_months(&options.cloud)?)?;
+        if range != planned {
+            notices.push(begins_after_archives(planned, range));
+        }
+        run = run.with_range(range);
     }
     let mut fetch = Fetch {
         transaction: store.begin_sync(&run)?,
@@ -97,7 +105,7 @@ pub fn sync(
         counts: (0, 0),
         not_ended: 0,
         rejections: Vec::new(),
-        notices: Vec::new(),
+        notices,
     };
     if !options.kinds.is_empty() {
         fetch.metadata(source, options)?;
@@ -107,6 +115,34 @@ pub fn sync(
         None => false,
     };
     fetch.store(&run, usage_complete)
+}
+
+/// The part of a range after the last month in it that was put away: one fetch reads one
+/// range, and what is in an archive must not come twice.
+fn after_archives(range: Period, archived: &[ArchivedMonth]) -> Result<Period, SyncError> {
+    let time = archived_time(archived.iter().map(|known| known.month));
+    let within = time.iter().filter(|time| time.overlaps(&range));
+    let Some(end) = within.map(Period::end).max() else {
+        return Ok(range);
+    };
+    Period::new(end.max(range.start()), range.end()).map_err(|_| {
+        SyncError::options(format!(
+            "all usage up to {} was put away into archives; restore it to fetch it again",
+            range.end()
+        ))
+    })
+}
+
+fn begins_after_archives(planned: Period, range: Period) -> Notice {
+    Notice {
+        slug: "usage_archived".to_owned(),
+        message: format!(
+            "usage from {} to {} was not fetched again, since months of it were put away into \
+             archives; restore them first to look at that time again",
+            planned.start(),
+            range.start()
+        ),
+    }
 }
 
 struct Fetch<'a> {

@@ -13,6 +13,7 @@ use cloudstack_usage_store::{MariaDbStore, StoreLocation};
 use mysql::prelude::Queryable as _;
 use proptest::prelude::*;
 use support::mariadb::{TestDatabase, database_or_skip};
+use support::retention::{histories, loses_nothing};
 use support::{
     all_snapshots, all_usage, answers_as_memory_does, daily, day, days, fetched, page, put,
     snapshot, steps,
@@ -334,6 +335,24 @@ fn the_documented_grants_suffice() {
     assert_eq!(all_usage(&mut reader), all_usage(&mut store));
     assert_eq!(all_usage(&mut reader).len(), 6);
     assert_eq!(all_snapshots(&mut reader).len(), 2);
+
+    // what leaves the store needs one right more, on three tables
+    let key = all_usage(&mut store)[0].key();
+    let mut retention = store.begin_retention(DEFAULT_CLOUD).unwrap();
+    let refused = retention.remove_usage(&[key]).unwrap_err();
+    assert_eq!(refused.kind(), StoreErrorKind::Unavailable);
+    drop(retention);
+    for table in ["csb_usage", "csb_archived_month", "csb_archived_use"] {
+        let account = format!("'syncs_{name}'@'%'");
+        database.run(&format!("GRANT DELETE ON {name}.{table} TO {account}"));
+    }
+    let mut retention = store.begin_retention(DEFAULT_CLOUD).unwrap();
+    assert_eq!(retention.remove_usage(&[key]).unwrap(), 1);
+    retention
+        .remove_archived("2023-11".parse().unwrap())
+        .unwrap();
+    drop(retention);
+    assert_eq!(all_usage(&mut store).len(), 6);
     drop((store, reader));
     for user in ["syncs", "reads"] {
         database.run(&format!("DROP USER '{user}_{name}'@'%'"));
@@ -415,6 +434,15 @@ proptest! {
     fn mariadb_answers_as_memory_does(steps in steps()) {
         if let Some(database) = TestDatabase::new() {
             answers_as_memory_does(&mut database.open(), &steps)?;
+        }
+    }
+
+    /// Months that are put away and taken back lose nothing.
+    #[test]
+    fn mariadb_loses_nothing(steps in histories()) {
+        if let Some(database) = TestDatabase::new() {
+            let root = tempfile::tempdir().unwrap();
+            loses_nothing(&mut database.open(), root.path(), &steps)?;
         }
     }
 }

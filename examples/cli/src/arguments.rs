@@ -2,6 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
+use crate::command::archive::ArchiveArgs;
 use crate::command::demo::DemoArgs;
 use crate::command::diff::DiffArgs;
 use crate::command::discount::DiscountArgs;
@@ -19,6 +20,7 @@ use crate::command::prices::PricesArgs;
 use crate::command::rate::RateArgs;
 use crate::command::report::ReportArgs;
 use crate::command::rerate::RerateArgs;
+use crate::command::restore::RestoreArgs;
 use crate::command::shadow::ShadowArgs;
 use crate::command::simulate::SimulateArgs;
 use crate::command::sync::SyncArgs;
@@ -82,6 +84,10 @@ enum Command {
     Totals(Box<TotalsArgs>),
     /// Say why CloudStack's Quota and our bill differ, cause by cause, with the money.
     Shadow(Box<ShadowArgs>),
+    /// Put a month of usage away into Parquet files, and with --prune out of the database.
+    Archive(Box<ArchiveArgs>),
+    /// Put archived months back into the database.
+    Restore(Box<RestoreArgs>),
     /// Make a real month's bill from a recorded CloudStack.
     Demo(DemoArgs),
 }
@@ -110,6 +116,8 @@ impl Arguments {
             Command::Simulate(arguments) => arguments.run(self.json),
             Command::Totals(arguments) => arguments.run(self.json),
             Command::Shadow(arguments) => arguments.run(self.json),
+            Command::Archive(arguments) => arguments.run(self.json),
+            Command::Restore(arguments) => arguments.run(self.json),
             Command::Demo(arguments) => arguments.run(self.json),
         }
     }

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::put_away::{self, PutAway};
 
 /// How a check came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -227,6 +228,7 @@ fn of_store(
     )];
     checks.extend(syncs.last().map(|last| last_sync(last.at, now)));
     checks.push(complete(store.watermark(cloud)?, now));
+    checks.extend(archived(&put_away::months(store, cloud)?));
     let open = store.rejections(cloud, Period::always())?.len();
     if open > 0 {
         let message = format!(
@@ -235,6 +237,27 @@ fn of_store(
         checks.push(Check::warning("rejections", message));
     }
     Ok(checks)
+}
+
+/// Months that are in archives, and whether anything of them came since.
+fn archived(months: &[PutAway]) -> Option<Check> {
+    let (first, last) = (months.first()?, months.last()?);
+    let late: Vec<String> = months
+        .iter()
+        .filter(|month| month.late > 0)
+        .map(|month| format!("{} records of {}", month.late, month.known.month))
+        .collect();
+    Some(if late.is_empty() {
+        let (first, last) = (first.known.month, last.known.month);
+        let message = format!("{} months are in archives, {first} to {last}", months.len());
+        Check::ok("archives", message)
+    } else {
+        let message = format!(
+            "{} came after they were archived; restore these months, and archive them again",
+            late.join(", ")
+        );
+        Check::warning("archives", message)
+    })
 }
 
 fn last_sync(at: DateTime<Utc>, now: DateTime<Utc>) -> Check {

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::path::Path;
 
-use cloudstack_usage::store::StoreError;
+use cloudstack_usage::archive::{ArchiveError, ArchiveErrorKind};
+use cloudstack_usage::store::{StoreError, StoreErrorKind};
 use cloudstack_usage_store::{SyncError, SyncErrorKind};
 use rating_engine::RatingError;
 use report_export::ExportError;
@@ -84,7 +85,23 @@ impl From<cloudstack_usage::Error> for Failure {
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
-        Self::new(Exit::Store, with_causes(&error))
+        let exit = match error.kind() {
+            // the database is well: what is asked for is elsewhere
+            StoreErrorKind::Archived => Exit::Failed,
+            _ => Exit::Store,
+        };
+        Self::new(exit, with_causes(&error))
+    }
+}
+
+impl From<ArchiveError> for Failure {
+    fn from(error: ArchiveError) -> Self {
+        let exit = match error.kind() {
+            ArchiveErrorKind::Empty | ArchiveErrorKind::Pruned => Exit::Nothing,
+            ArchiveErrorKind::Store => Exit::Store,
+            _ => Exit::Failed,
+        };
+        Self::new(exit, with_causes(&error))
     }
 }
 

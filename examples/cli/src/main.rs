@@ -18,6 +18,7 @@ mod metrics;
 mod metrics_server;
 mod output;
 mod progress;
+mod put_away;
 mod rating;
 mod table;
 mod workbooks;

@@ -210,11 +210,16 @@ impl Database {
                 Ok(done)
             }
             Err(error) => {
-                // where even this fails the connection is gone, and the server rolls back
-                let _ = self.connection.query_drop("ROLLBACK");
+                self.roll_back();
                 Err(error)
             }
         }
+    }
+
+    /// Undoes a transaction. Where even this fails the connection is gone, and the server
+    /// rolls back.
+    pub(super) fn roll_back(&mut self) {
+        let _ = self.connection.query_drop("ROLLBACK");
     }
 
     /// Takes a lock of the session, waiting so many seconds; says whether it was free.

@@ -5,12 +5,20 @@ use cloudstack_usage::store::{StoreError, StoreErrorKind};
 use super::database::Database;
 use crate::schema::{self, Migration, sha256_hex};
 
-const MIGRATIONS: &[Migration] = &[Migration {
-    number: 1,
-    name: "base",
-    sql: include_str!("../../migrations/mariadb/0001_base.sql"),
-    sha256: "179b4ad092c42faa40f98c16f8254916d0693fa13b2ef69da76ea99b8d54e52f",
-}];
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        number: 1,
+        name: "base",
+        sql: include_str!("../../migrations/mariadb/0001_base.sql"),
+        sha256: "179b4ad092c42faa40f98c16f8254916d0693fa13b2ef69da76ea99b8d54e52f",
+    },
+    Migration {
+        number: 2,
+        name: "archived month",
+        sql: include_str!("../../migrations/mariadb/0002_archived_month.sql"),
+        sha256: "b2d445d1b92f4456fae5fd9344d76b6ffb2acd67bc07d3438340f935c6f7e6b3",
+    },
+];
 
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS csb_migration (
     number BIGINT      NOT NULL PRIMARY KEY,

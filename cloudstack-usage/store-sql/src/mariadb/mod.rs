@@ -8,17 +8,20 @@ mod metadata;
 mod migration;
 mod read;
 mod rejection;
+mod retention;
+mod stored;
 mod time;
 mod transaction;
 mod usage;
 
 use chrono::{DateTime, Utc};
 use cloudstack_usage::store::{
-    Document, DocumentDigest, DocumentEntry, DocumentKind, Label, LabelTarget, LabelVersion,
-    RecordSink, SnapshotSink, StoreError, StoredRecord, StoredRejection, SyncEntry, SyncRun,
-    SyncTransaction, UsageQuery, UsageStore,
+    ArchivedMonth, Document, DocumentDigest, DocumentEntry, DocumentKind, Label, LabelTarget,
+    LabelVersion, RecordSink, RetentionTransaction, RowSink, SnapshotSink, StoreError,
+    StoredRecord, StoredRejection, SyncEntry, SyncRun, SyncTransaction, UsageQuery, UsageStore,
+    UtcMonth, refuse_archived,
 };
-use cloudstack_usage::{Period, RecordKey, SqlServer, UsageLifetimes};
+use cloudstack_usage::{Period, RecordKey, ResourceUses, SqlServer, UsageLifetimes};
 
 use database::Database;
 
@@ -26,7 +29,8 @@ use database::Database;
 /// portal has its tables in too (ours begin with `csb_`).
 ///
 /// The user needs `SELECT, INSERT, UPDATE, CREATE, ALTER, INDEX, REFERENCES, CREATE VIEW,
-/// CREATE TEMPORARY TABLES` on that database to sync into it, and `SELECT` to read.
+/// CREATE TEMPORARY TABLES` on that database to sync into it, and `SELECT` to read. Putting
+/// months away and taking them back needs `DELETE` on three tables as well.
 ///
 /// ```no_run
 /// use cloudstack_usage::{Secret, SqlServer, store::UsageStore};
@@ -111,8 +115,13 @@ impl UsageStore for MariaDbStore {
     }
 
     fn usage(&mut self, query: &UsageQuery, sink: &mut RecordSink<'_>) -> Result<(), StoreError> {
-        self.database
-            .view(|database| read::usage(database, query, sink))
+        self.database.view(|database| {
+            refuse_archived(
+                &stored::archived_months(database, &query.cloud)?,
+                query.period,
+            )?;
+            read::usage(database, query, sink)
+        })
     }
 
     fn lifetimes(
@@ -120,8 +129,11 @@ impl UsageStore for MariaDbStore {
         cloud: &str,
         as_known_on: Option<DateTime<Utc>>,
     ) -> Result<UsageLifetimes, StoreError> {
-        self.database
-            .view(|database| read::lifetimes(database, cloud, as_known_on))
+        let mut lifetimes = self
+            .database
+            .view(|database| read::lifetimes(database, cloud, as_known_on))?;
+        self.add_archived_lifetimes(cloud, as_known_on, &mut lifetimes)?;
+        Ok(lifetimes)
     }
 
     fn versions(&mut self, cloud: &str, key: &RecordKey) -> Result<Vec<StoredRecord>, StoreError> {
@@ -149,6 +161,37 @@ impl UsageStore for MariaDbStore {
         let mut standing = rejection::standing(&mut self.database, cloud)?;
         standing.retain(|rejection| rejection.period.overlaps(&period));
         Ok(standing)
+    }
+
+    fn stored_rows(
+        &mut self,
+        cloud: &str,
+        period: Period,
+        sink: &mut RowSink<'_>,
+    ) -> Result<(), StoreError> {
+        self.database
+            .view(|database| stored::rows(database, cloud, period, sink))
+    }
+
+    fn archived_months(&mut self, cloud: &str) -> Result<Vec<ArchivedMonth>, StoreError> {
+        stored::archived_months(&mut self.database, cloud)
+    }
+
+    fn archived_uses(
+        &mut self,
+        cloud: &str,
+        month: UtcMonth,
+        sink: &mut dyn FnMut(ResourceUses) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        stored::archived_uses(&mut self.database, cloud, month, sink)
+    }
+
+    fn begin_retention(
+        &mut self,
+        cloud: &str,
+    ) -> Result<Box<dyn RetentionTransaction + '_>, StoreError> {
+        let retention = retention::MariaDbRetention::begin(&mut self.database, cloud)?;
+        Ok(Box::new(retention))
     }
 
     fn set_label(&mut self, cloud: &str, label: &Label) -> Result<bool, StoreError> {

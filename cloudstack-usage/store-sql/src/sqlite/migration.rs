@@ -19,6 +19,12 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../../migrations/sqlite/0002_document.sql"),
         sha256: "16b2b4b62d00113992a59c0cc6ddaaabe7f37da2d50515b1caada4734c3eb3b5",
     },
+    Migration {
+        number: 3,
+        name: "archived month",
+        sql: include_str!("../../migrations/sqlite/0003_archived_month.sql"),
+        sha256: "5c12cef273dfaa0a2ed7770a946c6b744cd74869336058677b408ab4fdaea072",
+    },
 ];
 
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS csb_migration (

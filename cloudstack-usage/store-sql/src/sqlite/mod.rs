@@ -8,6 +8,8 @@ mod metadata;
 mod migration;
 mod read;
 mod rejection;
+mod retention;
+mod stored;
 mod time;
 mod transaction;
 mod usage;
@@ -17,11 +19,12 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use cloudstack_usage::store::{
-    Document, DocumentDigest, DocumentEntry, DocumentKind, Label, LabelTarget, LabelVersion,
-    RecordSink, SnapshotSink, StoreError, StoredRecord, StoredRejection, SyncEntry, SyncRun,
-    SyncTransaction, UsageQuery, UsageStore,
+    ArchivedMonth, Document, DocumentDigest, DocumentEntry, DocumentKind, Label, LabelTarget,
+    LabelVersion, RecordSink, RetentionTransaction, RowSink, SnapshotSink, StoreError,
+    StoredRecord, StoredRejection, SyncEntry, SyncRun, SyncTransaction, UsageQuery, UsageStore,
+    UtcMonth, refuse_archived,
 };
-use cloudstack_usage::{Period, RecordKey, UsageLifetimes};
+use cloudstack_usage::{Period, RecordKey, ResourceUses, UsageLifetimes};
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 use failure::Failure;
@@ -168,6 +171,7 @@ impl UsageStore for SqliteStore {
     }
 
     fn usage(&mut self, query: &UsageQuery, sink: &mut RecordSink<'_>) -> Result<(), StoreError> {
+        refuse_archived(&self.archived_months(&query.cloud)?, query.period)?;
         read::usage(self, query, sink)
     }
 
@@ -176,7 +180,9 @@ impl UsageStore for SqliteStore {
         cloud: &str,
         as_known_on: Option<DateTime<Utc>>,
     ) -> Result<UsageLifetimes, StoreError> {
-        read::lifetimes(self, cloud, as_known_on)
+        let mut lifetimes = read::lifetimes(self, cloud, as_known_on)?;
+        self.add_archived_lifetimes(cloud, as_known_on, &mut lifetimes)?;
+        Ok(lifetimes)
     }
 
     fn versions(&mut self, cloud: &str, key: &RecordKey) -> Result<Vec<StoredRecord>, StoreError> {
@@ -203,6 +209,35 @@ impl UsageStore for SqliteStore {
         let mut standing = rejection::standing(&self.connection, &self.failure, cloud)?;
         standing.retain(|rejection| rejection.period.overlaps(&period));
         Ok(standing)
+    }
+
+    fn stored_rows(
+        &mut self,
+        cloud: &str,
+        period: Period,
+        sink: &mut RowSink<'_>,
+    ) -> Result<(), StoreError> {
+        stored::rows(self, cloud, period, sink)
+    }
+
+    fn archived_months(&mut self, cloud: &str) -> Result<Vec<ArchivedMonth>, StoreError> {
+        stored::archived_months(self, cloud)
+    }
+
+    fn archived_uses(
+        &mut self,
+        cloud: &str,
+        month: UtcMonth,
+        sink: &mut dyn FnMut(ResourceUses) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        stored::archived_uses(self, cloud, month, sink)
+    }
+
+    fn begin_retention(
+        &mut self,
+        cloud: &str,
+    ) -> Result<Box<dyn RetentionTransaction + '_>, StoreError> {
+        Ok(Box::new(retention::SqliteRetention::begin(self, cloud)?))
     }
 
     fn set_label(&mut self, cloud: &str, label: &Label) -> Result<bool, StoreError> {

@@ -3,6 +3,7 @@
 
 #[cfg(feature = "mariadb")]
 pub(crate) mod mariadb;
+pub(crate) mod retention;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use cloudstack_usage::Tag;

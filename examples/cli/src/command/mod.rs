@@ -1,5 +1,6 @@
 //! The subcommands, one a file.
 
+pub(crate) mod archive;
 pub(crate) mod demo;
 pub(crate) mod diff;
 pub(crate) mod discount;
@@ -17,6 +18,7 @@ pub(crate) mod prices;
 pub(crate) mod rate;
 pub(crate) mod report;
 pub(crate) mod rerate;
+pub(crate) mod restore;
 pub(crate) mod shadow;
 pub(crate) mod simulate;
 pub(crate) mod sync;

@@ -11,6 +11,7 @@ use csbill_replay::{Options, ReplayServer};
 use mysql::prelude::Queryable as _;
 use mysql::{Conn, OptsBuilder, Row};
 
+use crate::archives::{archive, kill_after, restore};
 use crate::cloudstack_database::CloudStackDatabase;
 use crate::crashes::{Moment, kill_at, kills};
 use crate::support::{
@@ -286,4 +287,39 @@ fn killed_syncs_into_mariadb_and_one_more_give_what_one_clean_sync_gives() {
         killed > kills / 3,
         "only {killed} syncs were still running when killed"
     );
+}
+
+#[test]
+fn a_month_goes_out_of_mariadb_and_comes_back_to_the_byte_even_when_killed() {
+    let Some(portal) = Portal::new() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let server = server(Options::default());
+    sync_all_into(&portal, folder, &server);
+    let expected = bill(portal.on(&mut csbill(folder)));
+    let before = portal.dump();
+    let begun = Instant::now();
+    good(portal.on(archive(folder).arg("--prune")));
+    let whole = begun.elapsed();
+    let refused = run(portal
+        .on(&mut csbill(folder))
+        .args(["report", "--month", "2026-10", "--book"])
+        .arg(book()));
+    assert_eq!(refused.code, 1, "{}", refused.err);
+    assert!(refused.err.contains("csbill restore"), "{}", refused.err);
+    good(portal.on(&mut restore(folder)));
+    assert!(portal.dump() == before, "the database differs");
+    assert_eq!(bill(portal.on(&mut csbill(folder))), expected);
+
+    for kill in 1..kills(KILLS) / 3 {
+        let delay = whole * kill * 3 / kills(KILLS);
+        kill_after(portal.on(archive(folder).arg("--prune")), delay);
+        portal.wait_for_the_dead();
+        let again = run(portal.on(archive(folder).arg("--prune")));
+        assert!([0, 3].contains(&again.code), "{}", again.err);
+        kill_after(portal.on(&mut restore(folder)), delay);
+        portal.wait_for_the_dead();
+        good(portal.on(&mut restore(folder)));
+        assert!(portal.dump() == before, "kill {kill}: the database differs");
+    }
 }

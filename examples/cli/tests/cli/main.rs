@@ -10,6 +10,7 @@
 #[path = "../../../../cloudstack-usage/tests/cloudstack_database/mod.rs"]
 mod cloudstack_database;
 
+mod archives;
 mod bad_input;
 mod bills;
 mod crashes;
