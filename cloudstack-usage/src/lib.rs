@@ -4,6 +4,7 @@ mod api;
 #[cfg(any(feature = "blocking", feature = "async"))]
 mod client;
 mod error;
+mod hints;
 mod history;
 mod id;
 mod inventory;
@@ -15,6 +16,7 @@ mod quantity;
 mod record;
 #[cfg(feature = "recording")]
 mod recording;
+mod server_url;
 mod source;
 mod sql;
 pub mod store;
@@ -35,6 +37,9 @@ pub use client::BlockingClient;
 #[cfg(any(feature = "blocking", feature = "async"))]
 pub use client::{ClientOptions, HttpMethod, Progress};
 pub use error::{Error, ErrorKind};
+pub use hints::{Broker, BusMessage, EventCounts, Hint, PendingHints};
+#[cfg(feature = "amqp")]
+pub use hints::{EventListener, ListenOptions};
 pub use history::{History, Moment, MomentSource, Span};
 pub use id::{
     AccountId, DomainId, NetworkId, OfferingId, OsCategoryId, OsTypeId, ProjectId, ResourceId,

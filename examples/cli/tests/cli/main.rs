@@ -10,12 +10,18 @@
 #[path = "../../../../cloudstack-usage/tests/cloudstack_database/mod.rs"]
 mod cloudstack_database;
 
+#[cfg(feature = "amqp")]
+#[path = "../../../../cloudstack-usage/tests/broker/mod.rs"]
+mod broker;
+
 mod bad_input;
 mod bills;
 mod crashes;
 #[cfg(feature = "mariadb")]
 mod databases;
 mod demo;
+#[cfg(feature = "amqp")]
+mod events;
 mod issuing;
 mod operation;
 mod shadow;
