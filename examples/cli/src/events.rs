@@ -46,7 +46,7 @@ pub(crate) struct EventArgs {
     #[arg(long, value_name = "KEY")]
     events_bind: Vec<String>,
     /// How long to gather events before metadata is listed.
-    #[arg(long, value_name = "TIME", value_parser = crate::daemon::interval, default_value = "10s")]
+    #[arg(long, value_name = "TIME", value_parser = crate::daemon::interval, default_value = "30s")]
     events_delay: Duration,
 }
 
