@@ -1,9 +1,5 @@
 //! Listening at a real RabbitMQ, which `with-rabbitmq.sh` starts; without one all is skipped.
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "helpers of tests fail as tests do"
-)]
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 #[path = "broker/mod.rs"]
 mod broker;

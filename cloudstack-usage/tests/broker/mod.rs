@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 #![expect(clippy::print_stderr, reason = "a skipped test must say so")]
 
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
@@ -25,6 +26,7 @@ enum Turn {
 pub(crate) struct TestBroker {
     url: String,
     password: String,
+    control: PathBuf,
     runtime: tokio::runtime::Runtime,
     _turn: Turn,
 }
@@ -50,6 +52,9 @@ impl TestBroker {
         Some(Self {
             url,
             password: std::env::var("CSBILL_TEST_RABBITMQ_PASSWORD").unwrap(),
+            control: std::env::var_os("CSBILL_TEST_RABBITMQ_CONTROL")
+                .unwrap()
+                .into(),
             runtime: tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .build()
@@ -74,14 +79,14 @@ impl TestBroker {
 
     /// `stop`, `kill` or `start`.
     pub(crate) fn control(&self, what: &str) {
-        run_control(&[what]);
+        self.run_control(&[what]);
     }
 
     /// A user with this password and these rights: what it may configure, write and read.
     pub(crate) fn make_user(&self, name: &str, password: &str, rights: [&str; 3]) {
-        run_control(&["ctl", "add_user", name, password]);
+        self.run_control(&["ctl", "add_user", name, password]);
         let [configure, write, read] = rights;
-        run_control(&[
+        self.run_control(&[
             "ctl",
             "set_permissions",
             "-p",
@@ -94,7 +99,7 @@ impl TestBroker {
     }
 
     async fn channel(&self) -> (Connection, Channel) {
-        let url = self.url.replace("@", &format!(":{}@", self.password));
+        let url = self.url.replace('@', &format!(":{}@", self.password));
         let connection = Connection::connect(&url, ConnectionProperties::default()).await;
         let connection = connection.unwrap();
         let channel = connection.create_channel().await.unwrap();
@@ -149,10 +154,12 @@ impl TestBroker {
             queue.await.unwrap().message_count()
         })
     }
-}
 
-fn run_control(arguments: &[&str]) {
-    let program = std::env::var("CSBILL_TEST_RABBITMQ_CONTROL").unwrap();
-    let status = Command::new(program).args(arguments).status().unwrap();
-    assert!(status.success(), "{arguments:?}: {status}");
+    fn run_control(&self, arguments: &[&str]) {
+        let status = Command::new(&self.control)
+            .args(arguments)
+            .status()
+            .unwrap();
+        assert!(status.success(), "{arguments:?}: {status}");
+    }
 }

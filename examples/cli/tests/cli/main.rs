@@ -22,8 +22,13 @@ mod databases;
 mod demo;
 #[cfg(feature = "amqp")]
 mod events;
+mod evidence;
+mod faults;
 mod issuing;
 mod operation;
+mod secrets;
+#[cfg(feature = "mariadb")]
+mod server_crashes;
 mod shadow;
 mod support;
 mod syncs;
