@@ -1,5 +1,5 @@
 # Two commands do everything: `make demo` and `make test`. Both need Rust and Python 3 only;
-# tests of MariaDB install a server of Debian's packages, or are skipped with a word on it.
+# tests of MariaDB and RabbitMQ take servers of Debian's packages, or are skipped with a word on it.
 .DEFAULT_GOAL := help
 CARGO ?= cargo
 PYTHON ?= python3
@@ -8,6 +8,7 @@ export PYTHON
 TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 BUILT := $(TARGET)/debug
 WITH_MARIADB := cloudstack-usage/store-sql/tests/with-mariadb.sh
+WITH_RABBITMQ := cloudstack-usage/tests/with-rabbitmq.sh
 
 .PHONY: help demo test test-rust test-python lint bench clean
 
@@ -19,8 +20,8 @@ demo: ## a real month's bill from a recorded CloudStack, into out/
 
 test: test-rust test-python ## all tests
 
-test-rust: ## unit, integration, property and documentation tests of all crates, with a MariaDB of their own
-	$(WITH_MARIADB) $(CARGO) test --locked --workspace --exclude cloudstack-billing-py --features cloudstack-usage/archive,cloudstack-usage/async,cloudstack-usage/blocking,cloudstack-usage/recording,cloudstack-usage/sql,cloudstack-usage/test-util,cloudstack-usage-store/mariadb
+test-rust: ## unit, integration, property and documentation tests of all crates, with servers of their own
+	$(WITH_MARIADB) $(WITH_RABBITMQ) $(CARGO) test --locked --workspace --exclude cloudstack-billing-py --features cloudstack-usage/amqp,cloudstack-usage/archive,cloudstack-usage/async,cloudstack-usage/blocking,cloudstack-usage/recording,cloudstack-usage/sql,cloudstack-usage/test-util,cloudstack-usage-store/mariadb,csbill/amqp
 
 test-python: ## the Python package: build, stubs, types, tests; a CloudStack client that is not ours
 	$(CARGO) build --locked --package csbill --package csbill-replay
@@ -31,7 +32,8 @@ lint: ## formatting, clippy, purity of the engine, documentation
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- --deny warnings
 	$(CARGO) clippy --locked --package cloudstack-usage-store --all-targets --features mariadb -- --deny warnings
-	for features in "" archive recording blocking async sql test-util; do \
+	$(CARGO) clippy --locked --package csbill --all-targets --features amqp -- --deny warnings
+	for features in "" amqp archive recording blocking async sql test-util; do \
 		$(CARGO) clippy --locked --package cloudstack-usage --features "$$features" -- --deny warnings || exit 1; \
 	done
 	.ci/purity.sh

@@ -7,6 +7,7 @@ pub mod archive;
 mod client;
 mod error;
 mod hex;
+mod hints;
 mod history;
 mod id;
 mod inventory;
@@ -18,6 +19,7 @@ mod quantity;
 mod record;
 #[cfg(feature = "recording")]
 mod recording;
+mod server_url;
 mod source;
 mod sql;
 pub mod store;
@@ -38,6 +40,9 @@ pub use client::BlockingClient;
 #[cfg(any(feature = "blocking", feature = "async"))]
 pub use client::{ClientOptions, HttpMethod, Progress};
 pub use error::{Error, ErrorKind};
+pub use hints::{Broker, BusMessage, EventCounts, Hint, PendingHints};
+#[cfg(feature = "amqp")]
+pub use hints::{EventListener, ListenOptions};
 pub use history::{History, Moment, MomentSource, Span};
 pub use id::{
     AccountId, DomainId, NetworkId, OfferingId, OsCategoryId, OsTypeId, ProjectId, ResourceId,

@@ -8,7 +8,7 @@
 use std::path::{Path, PathBuf};
 
 use cloudstack_usage::{
-    Answer, SnapshotBuilder, parse_usage_page, parse_usage_record, parse_usage_types,
+    Answer, BusMessage, SnapshotBuilder, parse_usage_page, parse_usage_record, parse_usage_types,
 };
 
 /// The samples whose names begin so, with their text.
@@ -116,5 +116,37 @@ fn metadata_of_other_versions_is_read_without_a_loss() {
         let fetch = builder.finish();
         let page = (added.entries, &fetch.rejections);
         assert!(fetch.rejections.is_empty(), "{name}: {page:?}");
+    }
+}
+
+/// Names of events as a server lists them, sent as its event bus sends them.
+#[test]
+fn every_event_that_a_server_knows_is_read() {
+    for (name, text) in samples("jclouds_listeventtypes") {
+        let answer: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let types = answer["listeventtypesresponse"]["eventtype"]
+            .as_array()
+            .unwrap();
+        let mut hints = 0;
+        for event in types {
+            let event = event["name"].as_str().unwrap();
+            let key = format!(
+                "management-server.ActionEvent.{}.X.*",
+                event.replace('.', "-")
+            );
+            let body = serde_json::json!({"event": event, "status": "Completed"}).to_string();
+            match BusMessage::read(&key, body.as_bytes()) {
+                BusMessage::Hint(hint) => {
+                    assert_eq!(hint.event, event);
+                    hints += 1;
+                }
+                BusMessage::Other => {}
+                BusMessage::Unknown => unreachable!("{event} of {name}"),
+            }
+        }
+        assert!(
+            types.len() > 100 && 0 < hints && hints < types.len(),
+            "{hints}"
+        );
     }
 }

@@ -87,7 +87,7 @@ impl Attempts {
                 refusal: None,
             });
         }
-        match Answer::parse(&self.label, &body) {
+        match Answer::received(&self.label, &body) {
             Ok(answer) => Verdict::Answer(answer),
             Err(error) => self.again_or(None, error, None),
         }

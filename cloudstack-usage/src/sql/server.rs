@@ -2,10 +2,9 @@
 
 use std::fmt;
 
-use percent_encoding::percent_decode_str;
-
 use crate::api::Secret;
 use crate::error::{Error, ErrorKind};
+use crate::server_url::{ServerUrl, decoded, not_empty, shown_place};
 
 /// The port of MariaDB and MySQL.
 const PORT: u16 = 3306;
@@ -50,30 +49,22 @@ impl SqlServer {
     /// password.
     pub fn parse(url: &str) -> Result<Self, Error> {
         let rest = strip_scheme(url).ok_or_else(|| wrong("it does not begin with mysql://"))?;
-        let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
-        let (authority, database) = rest.split_once('/').unwrap_or((rest, ""));
-        let (sign_in, place) = authority.rsplit_once('@').unwrap_or(("", authority));
-        let (user, password) = match sign_in.split_once(':') {
-            Some((user, password)) => (user, Some(Secret::new(decoded(password)?))),
-            None => (sign_in, None),
-        };
-        let (host, port) = host_and_port(place)?;
+        let url = ServerUrl::parse(rest).map_err(wrong)?;
         let mut server = Self {
-            host: decoded(host)?,
-            port,
+            host: url.host,
+            port: url.port.unwrap_or(PORT),
             socket: None,
-            user: not_empty(decoded(user)?),
-            password,
-            database: not_empty(decoded(database)?),
+            user: url.user,
+            password: url.password,
+            database: url.path,
         };
-        for setting in query.split('&').filter(|setting| !setting.is_empty()) {
+        for setting in url.settings.split('&').filter(|text| !text.is_empty()) {
             match setting.split_once('=') {
-                Some(("socket", path)) => server.socket = not_empty(decoded(path)?),
+                Some(("socket", path)) => {
+                    server.socket = not_empty(decoded(path).map_err(wrong)?);
+                }
                 _ => return Err(wrong("the only setting after `?` is socket=PATH")),
             }
-        }
-        if server.host.is_empty() {
-            "localhost".clone_into(&mut server.host);
         }
         Ok(server)
     }
@@ -129,11 +120,9 @@ impl fmt::Display for SqlServer {
         if let Some(user) = &self.user {
             write!(f, "{user}@")?;
         }
-        let is_ipv6 = self.host.contains(':');
-        match (&self.socket, is_ipv6) {
-            (Some(_), _) => f.write_str(&self.host)?,
-            (None, true) => write!(f, "[{}]:{}", self.host, self.port)?,
-            (None, false) => write!(f, "{}:{}", self.host, self.port)?,
+        match &self.socket {
+            Some(_) => f.write_str(&self.host)?,
+            None => f.write_str(&shown_place(&self.host, self.port))?,
         }
         write!(f, "/{}", self.database.as_deref().unwrap_or_default())?;
         match &self.socket {
@@ -147,36 +136,6 @@ fn strip_scheme(url: &str) -> Option<&str> {
     ["mysql://", "mariadb://"]
         .iter()
         .find_map(|scheme| url.strip_prefix(scheme))
-}
-
-fn host_and_port(place: &str) -> Result<(&str, u16), Error> {
-    let bracketed = place
-        .strip_prefix('[')
-        .and_then(|rest| rest.split_once(']'));
-    let (host, port) = match bracketed {
-        Some((host, rest)) => (host, rest.strip_prefix(':')),
-        None => match place.split_once(':') {
-            Some((host, port)) => (host, Some(port)),
-            None => (place, None),
-        },
-    };
-    let port = match port {
-        None => PORT,
-        Some(port) => port
-            .parse()
-            .map_err(|_| wrong("the port is no number from 0 to 65535"))?,
-    };
-    Ok((host, port))
-}
-
-fn decoded(text: &str) -> Result<String, Error> {
-    let text = percent_decode_str(text).decode_utf8();
-    let text = text.map_err(|_| wrong("a percent-encoded part is no UTF-8"))?;
-    Ok(text.into_owned())
-}
-
-fn not_empty(text: String) -> Option<String> {
-    (!text.is_empty()).then_some(text)
 }
 
 fn wrong(what: &str) -> Error {

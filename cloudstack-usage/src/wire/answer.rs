@@ -51,13 +51,35 @@ impl Answer {
     /// answer of CloudStack; the kind of the [`Refusal`] when CloudStack refused the call.
     pub fn parse(label: &str, bytes: &[u8]) -> Result<Self, Error> {
         let text = json::strict_text(bytes);
-        let body = open(label, &text)?;
-        if let Some(refusal) = refusal_in(&body) {
+        Self::of(label, &open(label, &text)?)
+    }
+
+    /// The same for what a server sent. CloudStack puts `…response` around every answer; an
+    /// object without it, such as a proxy's, would be taken for a list that has ended.
+    #[cfg(any(feature = "blocking", feature = "async"))]
+    pub(crate) fn received(label: &str, bytes: &[u8]) -> Result<Self, Error> {
+        let text = json::strict_text(bytes);
+        let outer = parse_fields(label, &text, &text)?;
+        match outer.first_key_value() {
+            Some((Key(name), body)) if outer.len() == 1 && is_response(name) => {
+                Self::of(label, &parse_fields(label, &text, body.get())?)
+            }
+            _ => Err(Error::new(
+                ErrorKind::Malformed,
+                format!(
+                    "{label}: the answer is JSON, but not CloudStack's, which has `…response` around it; check endpoint and proxy"
+                ),
+            )),
+        }
+    }
+
+    fn of(label: &str, body: &Fields<'_>) -> Result<Self, Error> {
+        if let Some(refusal) = refusal_in(body) {
             return Err(refusal.into_error(label));
         }
         let count = body.get("count").and_then(|raw| number(raw.get()));
         let (mut lists, mut objects) = (Vec::new(), Vec::new());
-        for (Key(name), raw) in &body {
+        for (Key(name), raw) in body {
             if name != "uuidList" && raw.get().starts_with('[') {
                 let entries: Vec<Box<RawValue>> = serde_json::from_str(raw.get())
                     .map_err(|cause| json::not_json(label, raw.get(), cause))?;
@@ -136,19 +158,27 @@ impl Answer {
 
 /// The object that holds count and list: the only value of the outer object, or that itself.
 fn open<'a>(label: &str, text: &'a str) -> Result<Fields<'a>, Error> {
-    let outer: Fields<'a> =
-        serde_json::from_str(text).map_err(|cause| json::not_json(label, text, cause))?;
+    let outer = parse_fields(label, text, text)?;
     let mut values = outer.values();
     match (values.next(), values.next()) {
-        (Some(only), None) if only.get().starts_with('{') => {
-            serde_json::from_str(only.get()).map_err(|cause| json::not_json(label, text, cause))
-        }
+        (Some(only), None) if only.get().starts_with('{') => parse_fields(label, text, only.get()),
         _ if is_bare(&outer) => Ok(outer),
         _ => Err(Error::new(
             ErrorKind::Malformed,
             format!("{label}: the answer is JSON, but not one object with CloudStack's list in it"),
         )),
     }
+}
+
+/// The fields of an object within the text of an answer.
+fn parse_fields<'a>(label: &str, text: &str, object: &'a str) -> Result<Fields<'a>, Error> {
+    serde_json::from_str(object).map_err(|cause| json::not_json(label, text, cause))
+}
+
+/// Whether a wrapper is one of CloudStack's.
+#[cfg(any(feature = "blocking", feature = "async"))]
+fn is_response(name: &str) -> bool {
+    name.to_ascii_lowercase().ends_with("response")
 }
 
 /// Whether an object without a wrapper looks like an answer: a list, a count or an error.
@@ -183,6 +213,37 @@ fn number(raw: &str) -> Option<u64> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    /// What another program sends must not look like the end of a list.
+    #[cfg(any(feature = "blocking", feature = "async"))]
+    #[test]
+    fn what_a_server_sends_has_a_wrapper_of_cloudstack() {
+        for body in [
+            "{}",
+            r#"{"count":0}"#,
+            r#"{"status":"UP"}"#,
+            r#"{"error":{}}"#,
+            r#"{"error":{"message":"no upstream"}}"#,
+            r#"{"status":"UP","groups":["readiness"]}"#,
+            r#"{"listzonesresponse":{},"more":{}}"#,
+            r#"{"listzonesresponse":[]}"#,
+            "[]",
+            "null",
+        ] {
+            let error = Answer::received("call", body.as_bytes()).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Malformed, "{body}");
+        }
+        for body in [
+            r#"{"listzonesresponse":{}}"#,
+            r#"{"listZonesResponse":{"count":0}}"#,
+        ] {
+            let answer = Answer::received("call", body.as_bytes()).unwrap();
+            assert!(answer.entries(&["zone"]).unwrap().is_empty());
+        }
+        let refused = r#"{"errorresponse":{"errorcode":432,"errortext":"no"}}"#;
+        let error = Answer::received("call", refused.as_bytes()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotPermitted);
+    }
 
     fn kind(body: &str) -> ErrorKind {
         Answer::parse("call", body.as_bytes()).unwrap_err().kind()

@@ -3,8 +3,9 @@
 #
 # Starts a server on a free port of the loopback, with a new folder for its data and a new
 # password, and names it to the command in CSBILL_TEST_MARIADB (mysql://USER@HOST:PORT) and
-# CSBILL_TEST_MARIADB_PASSWORD. When the command has ended, stops that server and removes
-# its folder; other servers are left alone.
+# CSBILL_TEST_MARIADB_PASSWORD. Tests that kill a server start others with the program of
+# CSBILL_TEST_MARIADB_PROGRAM. When the command has ended, stops its server and removes its
+# folder; other servers are left alone.
 #
 # mariadbd is taken from the machine, else from Debian's packages: installed by root,
 # unpacked into the cache folder by anybody else (and by root with CSBILL_UNPACK_MARIADB=1). Where neither works, the command runs
@@ -52,19 +53,44 @@ install_server() {
     find_server
 }
 
-start_server() {
+# Writes the program that makes a folder of data, and the one that becomes a server of it.
+write_program() {
     folder=$(mktemp -d "${TMPDIR:-/tmp}/csbill-mariadb.XXXXXX")
-    port=$(${PYTHON:-python3} -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-    password=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
-    common="--no-defaults --datadir=$folder/data"
+    common="--no-defaults"
     [ "$(id -u)" -ne 0 ] || common="$common --user=root"
     libraries=
     if [ -n "$prefix" ]; then
         common="$common --basedir=$prefix/usr --lc-messages-dir=$prefix/usr/share/mysql"
         libraries=$(find "$prefix/usr/lib" "$prefix/lib" -maxdepth 1 -name '*-linux-gnu*' 2>/dev/null | tr '\n' ':')
     fi
-    # shellcheck disable=SC2086 # a list of flags
-    LD_LIBRARY_PATH="$libraries${LD_LIBRARY_PATH:-}" "$install_db" $common --auth-root-authentication-method=normal --skip-test-db >"$folder/install.log" 2>&1 || {
+    program=$folder/mariadb
+    cat >"$program" <<END
+#!/bin/sh
+# make FOLDER | serve FOLDER PORT [FLAG…]
+set -eu
+export LD_LIBRARY_PATH='$libraries${LD_LIBRARY_PATH:-}'
+command=\$1 data=\$2
+shift 2
+case \$command in
+make)
+    exec '$install_db' $common --datadir="\$data" --auth-root-authentication-method=normal --skip-test-db
+    ;;
+serve)
+    port=\$1
+    shift
+    exec '$server' $common --datadir="\$data" --bind-address=127.0.0.1 --port="\$port" \\
+        --socket="\$data.sock" --pid-file="\$data.pid" --skip-name-resolve --skip-log-bin "\$@"
+    ;;
+esac
+END
+    chmod +x "$program"
+}
+
+start_server() {
+    write_program
+    port=$(${PYTHON:-python3} -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+    password=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
+    "$program" make "$folder/data" >"$folder/install.log" 2>&1 || {
         cat "$folder/install.log" >&2
         return 1
     }
@@ -75,10 +101,8 @@ start_server() {
         echo "CREATE USER 'csbill'@'%' IDENTIFIED BY '$password';"
         echo "GRANT ALL ON *.* TO 'csbill'@'%' WITH GRANT OPTION;"
     } >"$folder/init.sql"
-    # shellcheck disable=SC2086
-    LD_LIBRARY_PATH="$libraries${LD_LIBRARY_PATH:-}" "$server" $common --bind-address=127.0.0.1 --port="$port" --socket="$folder/server.sock" \
-        --pid-file="$folder/server.pid" --init-file="$folder/init.sql" --skip-name-resolve \
-        --innodb-flush-log-at-trx-commit=2 --skip-log-bin >"$folder/server.log" 2>&1 &
+    "$program" serve "$folder/data" "$port" --init-file="$folder/init.sql" \
+        --innodb-flush-log-at-trx-commit=2 >"$folder/server.log" 2>&1 &
     server_pid=$!
     # the port answers when the server is ready; it may take long on a busy machine
     tries=0
@@ -92,7 +116,8 @@ start_server() {
     done
     CSBILL_TEST_MARIADB="mysql://csbill@127.0.0.1:$port"
     CSBILL_TEST_MARIADB_PASSWORD=$password
-    export CSBILL_TEST_MARIADB CSBILL_TEST_MARIADB_PASSWORD
+    CSBILL_TEST_MARIADB_PROGRAM=$program
+    export CSBILL_TEST_MARIADB CSBILL_TEST_MARIADB_PASSWORD CSBILL_TEST_MARIADB_PROGRAM
 }
 
 stop_server() {
@@ -114,7 +139,7 @@ if [ -n "$skipped" ]; then
         exit 1
     fi
     say "SKIPPED: all tests of MariaDB, since $skipped; install mariadb-server-core to run them"
-    unset CSBILL_TEST_MARIADB CSBILL_TEST_MARIADB_PASSWORD
+    unset CSBILL_TEST_MARIADB CSBILL_TEST_MARIADB_PASSWORD CSBILL_TEST_MARIADB_PROGRAM
 fi
 status=0
 "$@" || status=$?

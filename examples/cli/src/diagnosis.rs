@@ -72,6 +72,9 @@ pub(crate) fn of_server(client: &mut BlockingClient, now: DateTime<Utc>) -> Vec<
         )),
         Err(error) => {
             checks.push(Check::failed("version", &error.into()));
+            // a clock that is wrong makes every signature wrong
+            let clock = clock(client.clock_ahead());
+            checks.extend((clock.level != Level::Ok).then_some(clock));
             return checks;
         }
     }

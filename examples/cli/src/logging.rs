@@ -20,6 +20,11 @@ pub(crate) fn start(format: LogFormat, usual: &str) {
         .with_default_directive(usual.parse().unwrap_or_default())
         .with_env_var("CSBILL_LOG")
         .from_env_lossy();
+    // what the protocol's library tells in detail holds the password
+    let filter = match "lapin=warn".parse() {
+        Ok(directive) => filter.add_directive(directive),
+        Err(_) => filter,
+    };
     let logs = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr);

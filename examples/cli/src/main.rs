@@ -9,6 +9,7 @@ mod daemon;
 mod dates;
 mod diagnosis;
 mod edit;
+mod events;
 mod exit;
 mod failure;
 mod input;

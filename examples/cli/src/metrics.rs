@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use cloudstack_usage::EventCounts;
 use cloudstack_usage_store::SyncReport;
 
 /// Counts and moments of the syncs of one cloud since the program began.
@@ -14,6 +15,8 @@ pub(crate) struct Metrics {
     cloud: String,
     succeeded: u64,
     failed: u64,
+    refreshed: u64,
+    refresh_failed: u64,
     last_run: Option<DateTime<Utc>>,
     last_success: Option<DateTime<Utc>>,
     duration: Duration,
@@ -27,6 +30,8 @@ impl Metrics {
             cloud: cloud.to_owned(),
             succeeded: 0,
             failed: 0,
+            refreshed: 0,
+            refresh_failed: 0,
             last_run: None,
             last_success: None,
             duration: Duration::ZERO,
@@ -52,8 +57,18 @@ impl Metrics {
         self.duration = duration;
     }
 
-    /// The metrics as text.
-    pub(crate) fn to_text(&self) -> String {
+    /// Notes a refresh of metadata between two syncs.
+    pub(crate) fn refreshed(&mut self, is_good: bool) {
+        let counter = if is_good {
+            &mut self.refreshed
+        } else {
+            &mut self.refresh_failed
+        };
+        *counter += 1;
+    }
+
+    /// The metrics as text; those of events where they are listened to.
+    pub(crate) fn to_text(&self, events: Option<EventCounts>) -> String {
         let mut text = Text::new(&self.cloud);
         text.family(
             "csbill_build_info",
@@ -127,7 +142,45 @@ impl Metrics {
                 ),
             ],
         );
+        if let Some(events) = events {
+            self.add_events(&mut text, events);
+        }
         text.lines
+    }
+
+    fn add_events(&self, text: &mut Text, events: EventCounts) {
+        let count = |count: u64| Some(count.to_string());
+        text.family(
+            "csbill_refreshes_total",
+            "counter",
+            "Refreshes of metadata between syncs since the program began, by result.",
+            &[
+                ("result=\"success\"", count(self.refreshed)),
+                ("result=\"failure\"", count(self.refresh_failed)),
+            ],
+        );
+        text.family(
+            "csbill_events_connected",
+            "gauge",
+            "Whether there is a connection to the message broker.",
+            &[("", count(u64::from(events.is_connected)))],
+        );
+        text.family(
+            "csbill_events_reconnects_total",
+            "counter",
+            "Connections to the message broker after the first one.",
+            &[("", count(events.reconnects))],
+        );
+        text.family(
+            "csbill_events_messages_total",
+            "counter",
+            "Messages of CloudStack's event bus, by what became of them.",
+            &[
+                ("outcome=\"hint\"", count(events.hints)),
+                ("outcome=\"other\"", count(events.other)),
+                ("outcome=\"unknown\"", count(events.unknown)),
+            ],
+        );
     }
 }
 
@@ -184,7 +237,7 @@ mod tests {
     #[test]
     fn names_are_escaped_and_what_is_not_known_is_left_out() {
         let mut metrics = Metrics::new("a\"b\\c\nd");
-        let text = metrics.to_text();
+        let text = metrics.to_text(None);
         assert!(
             text.contains("csbill_syncs_total{cloud=\"a\\\"b\\\\c\\nd\",result=\"success\"} 0\n"),
             "{text}"
@@ -192,7 +245,7 @@ mod tests {
         assert!(!text.contains("csbill_sync_up{"), "{text}");
         let at = DateTime::from_timestamp(1_790_000_000, 0).unwrap();
         metrics.failed(at, Duration::from_millis(1_250));
-        let text = metrics.to_text();
+        let text = metrics.to_text(None);
         assert!(text.contains(",result=\"failure\"} 1\n"), "{text}");
         assert!(
             text.contains("csbill_sync_up{cloud=\"a\\\"b\\\\c\\nd\"} 0\n"),
@@ -206,8 +259,36 @@ mod tests {
     }
 
     #[test]
+    fn events_are_told_where_they_are_listened_to() {
+        let mut metrics = Metrics::new("c");
+        metrics.refreshed(true);
+        metrics.refreshed(false);
+        let heard = EventCounts {
+            hints: 5,
+            other: 3,
+            unknown: 2,
+            reconnects: 1,
+            is_connected: true,
+        };
+        assert!(!metrics.to_text(None).contains("csbill_events"));
+        let text = metrics.to_text(Some(heard));
+        for sample in [
+            "csbill_refreshes_total{cloud=\"c\",result=\"success\"} 1\n",
+            "csbill_refreshes_total{cloud=\"c\",result=\"failure\"} 1\n",
+            "csbill_events_connected{cloud=\"c\"} 1\n",
+            "csbill_events_reconnects_total{cloud=\"c\"} 1\n",
+            "csbill_events_messages_total{cloud=\"c\",outcome=\"hint\"} 5\n",
+            "csbill_events_messages_total{cloud=\"c\",outcome=\"other\"} 3\n",
+            "csbill_events_messages_total{cloud=\"c\",outcome=\"unknown\"} 2\n",
+        ] {
+            assert!(text.contains(sample), "{sample} in {text}");
+        }
+    }
+
+    #[test]
     fn every_line_is_a_comment_or_a_sample() {
-        for line in Metrics::new("c").to_text().lines() {
+        let text = Metrics::new("c").to_text(Some(EventCounts::default()));
+        for line in text.lines() {
             let is_sample = line.starts_with("csbill_")
                 && line
                     .rsplit_once("} ")

@@ -3,27 +3,46 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use cloudstack_usage::EventCounts;
 use tiny_http::{Header, Method, Response, Server};
 
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::metrics::Metrics;
 
+/// Tells what was heard of events so far.
+type EventCounter = Box<dyn Fn() -> EventCounts + Send + Sync>;
+
 /// What is served, and who looks after it.
-#[derive(Debug, Clone)]
-pub(crate) struct Published(Arc<Mutex<Metrics>>);
+#[derive(Clone)]
+pub(crate) struct Published {
+    metrics: Arc<Mutex<Metrics>>,
+    events: Option<Arc<EventCounter>>,
+}
 
 impl Published {
     pub(crate) fn new(metrics: Metrics) -> Self {
-        Self(Arc::new(Mutex::new(metrics)))
+        Self {
+            metrics: Arc::new(Mutex::new(metrics)),
+            events: None,
+        }
+    }
+
+    /// The same with what is heard of events.
+    pub(crate) fn with_events(
+        mut self,
+        counter: impl Fn() -> EventCounts + Send + Sync + 'static,
+    ) -> Self {
+        self.events = Some(Arc::new(Box::new(counter)));
+        self
     }
 
     /// Changes the metrics, and gives their text.
     pub(crate) fn update(&self, change: impl FnOnce(&mut Metrics)) -> String {
         // a reader that panicked has broken nothing
-        let mut metrics = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut metrics = self.metrics.lock().unwrap_or_else(PoisonError::into_inner);
         change(&mut metrics);
-        metrics.to_text()
+        metrics.to_text(self.events.as_ref().map(|counter| counter()))
     }
 }
 

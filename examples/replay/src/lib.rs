@@ -4,11 +4,13 @@
 //! fault a test asks for.
 //!
 //! [`Recording`] reads a recording from a folder, and makes a copy of it in which all dates,
-//! names and ids are others ([`Recording::shifted`]); [`ReplayServer`] serves it.
+//! names and ids are others ([`Recording::shifted`]); [`ReplayServer`] serves it, and
+//! [`FaultyNetwork`] breaks the connections to it.
 
 mod answer;
 mod error;
 mod lists;
+mod network;
 mod options;
 mod paging;
 mod recording;
@@ -19,6 +21,7 @@ mod time;
 mod usage;
 
 pub use error::{Error, ErrorKind};
+pub use network::{Break, FaultyNetwork};
 pub use options::{ExpiryClock, Fault, Options};
 pub use recording::Recording;
 pub use server::{LoggedRequest, ReplayServer};

@@ -1,9 +1,9 @@
 //! How the server behaves beside what was recorded.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 /// Something that goes wrong with one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +22,8 @@ pub enum Fault {
     HtmlPage,
     /// 200 with a body that ends in the middle.
     Truncated,
+    /// 200 with JSON that is no answer of CloudStack's.
+    OtherJson,
     /// The right answer, late.
     Slow(Duration),
 }
@@ -48,6 +50,8 @@ pub struct Options {
     pub now: Option<DateTime<Utc>>,
     /// The clock for `expires`.
     pub expiry: ExpiryClock,
+    /// How far the clock of the server's machine is ahead of this one's.
+    pub clock_ahead: TimeDelta,
     /// The largest page size, CloudStack's `default.page.size`.
     pub max_page_size: usize,
     /// Calls that the role may not make (432).
@@ -70,6 +74,7 @@ impl Default for Options {
             secret: "replay-secret-key".to_owned(),
             now: None,
             expiry: ExpiryClock::default(),
+            clock_ahead: TimeDelta::zero(),
             max_page_size: 500,
             denied: BTreeSet::new(),
             faults: BTreeMap::new(),
@@ -86,6 +91,11 @@ impl Options {
     pub fn fault(mut self, request: u64, fault: Fault) -> Self {
         self.faults.insert(request, fault);
         self
+    }
+
+    /// What the clock of the server's machine says.
+    pub(crate) fn machine_clock(&self) -> DateTime<Utc> {
+        DateTime::<Utc>::from(SystemTime::now()) + self.clock_ahead
     }
 
     /// The same with a call that the role may not make.

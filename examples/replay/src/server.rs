@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use tiny_http::{Request, Server, StatusCode};
@@ -21,7 +21,7 @@ use crate::usage::{self, Windows};
 const THREADS: usize = 4;
 
 /// Where CloudStack's API is found below the server's address.
-const PATH: &str = "/client/api";
+pub(crate) const PATH: &str = "/client/api";
 
 /// The account that the key belongs to, as messages name it.
 const ACCOUNT: &str = "admin";
@@ -75,6 +75,7 @@ struct State {
     now: Option<DateTime<Utc>>,
     count: u64,
     log: Vec<LoggedRequest>,
+    signatures: Vec<String>,
 }
 
 impl ReplayServer {
@@ -96,6 +97,7 @@ impl ReplayServer {
             now: options.now,
             count: 0,
             log: Vec::new(),
+            signatures: Vec::new(),
         });
         let shared = Arc::new(Shared {
             server,
@@ -122,6 +124,11 @@ impl ReplayServer {
         format!("http://{}{PATH}", self.address)
     }
 
+    /// The address that it listens on.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// The API key that is accepted.
     pub fn key(&self) -> &str {
         &self.shared.options.key
@@ -140,6 +147,11 @@ impl ReplayServer {
     /// The requests so far, in the order in which they were answered.
     pub fn requests(&self) -> Vec<LoggedRequest> {
         self.shared.state().log.clone()
+    }
+
+    /// The signatures of the requests so far, to look for them where they must not be.
+    pub fn signatures(&self) -> Vec<String> {
+        self.shared.state().signatures.clone()
     }
 }
 
@@ -161,6 +173,7 @@ enum Reply {
     NotFound,
     Html,
     Truncated(Answer),
+    OtherJson,
 }
 
 impl Shared {
@@ -194,11 +207,19 @@ impl Shared {
             params: params.shown(),
             status,
         };
-        self.state().log.push(entry);
+        let signature = params.get("signature").map(str::to_owned);
+        {
+            let mut state = self.state();
+            state.log.push(entry);
+            state.signatures.extend(signature);
+        }
         // in one write: head and body apart would each wait for the other's acknowledgement
         let head = format!(
-            "HTTP/1.1 {status} {}\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\n\r\n",
+            "HTTP/1.1 {status} {}\r\nDate: {}\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\n\r\n",
             StatusCode(status).default_reason_phrase(),
+            self.options
+                .machine_clock()
+                .format("%a, %d %b %Y %H:%M:%S GMT"),
             body.len(),
         );
         let mut writer = request.into_writer();
@@ -230,6 +251,7 @@ impl Shared {
             Some(Fault::Internal) => Reply::Answer(Answer::internal(command)),
             Some(Fault::HtmlPage) => Reply::Html,
             Some(Fault::Truncated) => Reply::Truncated(answer),
+            Some(Fault::OtherJson) => Reply::OtherJson,
         }
     }
 
@@ -238,7 +260,7 @@ impl Shared {
         let options = &self.options;
         let command = params.get("command");
         let clock = match options.expiry {
-            ExpiryClock::Real => DateTime::<Utc>::from(SystemTime::now()),
+            ExpiryClock::Real => options.machine_clock(),
             ExpiryClock::Replay => now,
         };
         if !params.is_signed(&options.key, &options.secret, clock) {
@@ -290,6 +312,11 @@ fn written(reply: &Reply, params: &Params) -> (u16, &'static str, String) {
             200,
             "text/html",
             "<!DOCTYPE html><html><head><title>Bad Gateway</title></head></html>".to_owned(),
+        ),
+        Reply::OtherJson => (
+            200,
+            "application/json;charset=utf-8",
+            r#"{"status": "UP", "groups": ["liveness", "readiness"]}"#.to_owned(),
         ),
         Reply::Truncated(answer) => {
             let whole = answer.json();

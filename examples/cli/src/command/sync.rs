@@ -10,7 +10,7 @@ use cloudstack_usage::{BlockingClient, ClientOptions, Credentials, HttpMethod, S
 use cloudstack_usage_store::{StoreLocation, SyncOptions, SyncProgress, SyncReport, sync};
 
 use crate::configuration::{Connection, ConnectionArgs, Method, Secret, secret};
-use crate::daemon::DaemonArgs;
+use crate::daemon::{DaemonArgs, Task};
 use crate::dates::{Date, instant};
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -123,9 +123,19 @@ impl SyncArgs {
         };
         let cloud = self.database.cloud.as_str();
         if self.daemon.daemon {
-            return self.daemon.run(cloud, || self.sync(&place));
+            let sync = |task| {
+                let part = match task {
+                    Task::Sync => self.only,
+                    Task::Refresh => Some(Part::Metadata),
+                };
+                self.sync(&place, part)
+            };
+            let lists_metadata = self.only != Some(Part::Usage);
+            return self
+                .daemon
+                .run(cloud, &self.connection, lists_metadata, sync);
         }
-        let report = self.daemon.once(cloud, || self.sync(&place))?;
+        let report = self.daemon.once(cloud, || self.sync(&place, self.only))?;
         if json {
             output::to_stdout(output::json_text(&report)?.as_bytes())?;
         } else {
@@ -134,8 +144,8 @@ impl SyncArgs {
         Ok(exit(&report))
     }
 
-    /// Syncs once.
-    fn sync(&self, place: &Place<'_>) -> Result<SyncReport, Failure> {
+    /// Syncs once: everything, or this part alone.
+    fn sync(&self, place: &Place<'_>, only: Option<Part>) -> Result<SyncReport, Failure> {
         let mut options = SyncOptions::new(self.as_of.unwrap_or_else(Utc::now))
             .cloud(self.database.cloud.as_str());
         options.margin = TimeDelta::hours(i64::from(self.fetching.longest_window));
@@ -146,7 +156,7 @@ impl SyncArgs {
             };
             options = options.first_from(from).since(from);
         }
-        options = match self.only {
+        options = match only {
             None => options,
             Some(Part::Usage) => options.kinds([]),
             Some(Part::Metadata) => options.without_usage(),

@@ -1,6 +1,6 @@
 //! A sync that is killed leaves nothing that a later one does not put right.
 
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use csbill_replay::{Options, ReplayServer};
@@ -69,6 +69,14 @@ impl Moment {
         };
         Self { requests, delay }
     }
+
+    /// Waits for it, or until the sync has ended.
+    pub(crate) fn wait(&self, answered: impl Fn() -> usize, sync: &mut Child) {
+        while answered() < self.requests as usize && sync.try_wait().unwrap().is_none() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        std::thread::sleep(self.delay);
+    }
 }
 
 /// Runs a sync and kills it. Says whether it was still running.
@@ -79,11 +87,7 @@ pub(crate) fn kill_at(command: &mut Command, server: &ReplayServer, moment: &Mom
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let reached = || server.requests().len() - before >= moment.requests as usize;
-    while !reached() && child.try_wait().unwrap().is_none() {
-        std::thread::sleep(Duration::from_millis(1));
-    }
-    std::thread::sleep(moment.delay);
+    moment.wait(|| server.requests().len() - before, &mut child);
     child.kill().unwrap();
     !child.wait().unwrap().success()
 }

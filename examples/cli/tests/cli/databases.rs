@@ -21,14 +21,14 @@ use crate::support::{
 /// How often a sync into MariaDB is killed, unless `CSBILL_TEST_KILLS` says otherwise.
 const KILLS: u32 = 20;
 
-/// An empty database on the test's server, dropped at the end.
-struct Portal {
+/// An empty database on a server, dropped at the end.
+pub(crate) struct Portal {
     server: SqlServer,
     name: String,
 }
 
 impl Portal {
-    fn new() -> Option<Self> {
+    pub(crate) fn new() -> Option<Self> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let url = std::env::var("CSBILL_TEST_MARIADB").ok()?;
         let password = std::env::var("CSBILL_TEST_MARIADB_PASSWORD").unwrap_or_default();
@@ -37,12 +37,18 @@ impl Portal {
             .with_password(Secret::new(password));
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!("csb_cli_{}_{number}", std::process::id());
-        let portal = Self { server, name };
-        portal.query("CREATE DATABASE {}");
-        Some(portal)
+        Some(Self::of(server, &name))
     }
 
-    fn query(&self, sql: &str) -> Vec<Row> {
+    /// A database of this name on this server.
+    pub(crate) fn of(server: SqlServer, name: &str) -> Self {
+        let name = name.to_owned();
+        let portal = Self { server, name };
+        portal.query("CREATE DATABASE {}");
+        portal
+    }
+
+    pub(crate) fn query(&self, sql: &str) -> Vec<Row> {
         let options = OptsBuilder::new()
             .ip_or_hostname(Some(self.server.host()))
             .tcp_port(self.server.port())
@@ -53,12 +59,12 @@ impl Portal {
         Conn::new(options).unwrap().query(sql).unwrap()
     }
 
-    fn password(&self) -> &str {
+    pub(crate) fn password(&self) -> &str {
         self.server.password().unwrap().expose()
     }
 
     /// The command with this as its database.
-    fn on<'a>(&self, command: &'a mut Command) -> &'a mut Command {
+    pub(crate) fn on<'a>(&self, command: &'a mut Command) -> &'a mut Command {
         let url = self.server.clone().with_database(&self.name).to_string();
         command
             .env("CSBILL_DATABASE", url)
@@ -67,7 +73,7 @@ impl Portal {
 
     /// Every row of every table but those of sync runs, without the numbers that rows get
     /// (those of a killed sync are left out for ever), in an order of their content.
-    fn dump(&self) -> Vec<String> {
+    pub(crate) fn dump(&self) -> Vec<String> {
         let of_snapshot = |column: &str| {
             format!("(SELECT count(*) FROM {{}}.csb_snapshot s WHERE s.id <= e.{column})")
         };

@@ -10,6 +10,10 @@
 #[path = "../../../../cloudstack-usage/tests/cloudstack_database/mod.rs"]
 mod cloudstack_database;
 
+#[cfg(feature = "amqp")]
+#[path = "../../../../cloudstack-usage/tests/broker/mod.rs"]
+mod broker;
+
 mod archives;
 mod bad_input;
 mod bills;
@@ -17,8 +21,15 @@ mod crashes;
 #[cfg(feature = "mariadb")]
 mod databases;
 mod demo;
+#[cfg(feature = "amqp")]
+mod events;
+mod evidence;
+mod faults;
 mod issuing;
 mod operation;
+mod secrets;
+#[cfg(feature = "mariadb")]
+mod server_crashes;
 mod shadow;
 mod support;
 mod syncs;

@@ -15,7 +15,7 @@ use crate::support::{csbill, good, last_sync, run, server, sync};
 /// How long to wait for something that must happen.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-fn with_credentials(folder: &Path, server: &ReplayServer) -> Command {
+pub(crate) fn with_credentials(folder: &Path, server: &ReplayServer) -> Command {
     let mut command = csbill(folder);
     command
         .env("CLOUDSTACK_ENDPOINT", server.url())
@@ -25,7 +25,7 @@ fn with_credentials(folder: &Path, server: &ReplayServer) -> Command {
 }
 
 /// A daemon with its log lines as they come.
-struct Daemon {
+pub(crate) struct Daemon {
     child: Child,
     lines: Receiver<String>,
     said: Vec<String>,
@@ -33,7 +33,10 @@ struct Daemon {
 
 impl Daemon {
     fn start(folder: &Path, server: &ReplayServer, more: &[&str]) -> Self {
-        let mut command = with_credentials(folder, server);
+        Self::spawn(with_credentials(folder, server), more)
+    }
+
+    pub(crate) fn spawn(mut command: Command, more: &[&str]) -> Self {
         command
             .args([
                 "sync",
@@ -64,7 +67,7 @@ impl Daemon {
     }
 
     /// Waits for a log line with this message, and gives its fields.
-    fn hears(&mut self, message: &str) -> Value {
+    pub(crate) fn hears(&mut self, message: &str) -> Value {
         let until = Instant::now() + PATIENCE;
         while let Ok(line) = self
             .lines
@@ -79,8 +82,18 @@ impl Daemon {
         panic!("nothing like {message:?} in {:#?}", self.said);
     }
 
+    /// Waits for a log line with each of these messages, in whatever order.
+    #[cfg(feature = "amqp")]
+    pub(crate) fn hears_all(&mut self, messages: &[&str]) {
+        let mut open = messages.to_vec();
+        while !open.is_empty() {
+            let message = self.hears("")["message"].clone();
+            open.retain(|wanted| !message.as_str().unwrap().starts_with(wanted));
+        }
+    }
+
     /// Ends it as systemd does, and gives its exit code.
-    fn stop(mut self) -> (Option<i32>, Vec<String>) {
+    pub(crate) fn stop(mut self) -> (Option<i32>, Vec<String>) {
         let pid = self.child.id().to_string();
         assert!(
             Command::new("kill")
@@ -95,7 +108,7 @@ impl Daemon {
     }
 }
 
-fn scrape(address: &str, path: &str) -> String {
+pub(crate) fn scrape(address: &str, path: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     write!(
         stream,
