@@ -1109,6 +1109,11 @@ pub fn a_document_adds_nothing_unless_its_text_is_new(store: &mut dyn UsageStore
     let mut statement = book("b", "one", 5);
     statement.kind = DocumentKind::Statement;
     assert!(put(&statement).unwrap());
+    // what was issued is issued
+    assert!(!put(&statement).unwrap());
+    let mut another = book("b", "two", 20);
+    another.kind = DocumentKind::Statement;
+    assert_eq!(put(&another).unwrap_err().kind(), StoreErrorKind::Final);
     let kind = DocumentKind::PriceBook;
     for (at, expected) in [(10, "two"), (11, "two"), (12, "one")] {
         assert_eq!(

@@ -16,7 +16,7 @@ use super::to_millisecond;
 pub enum DocumentKind {
     /// A price book, as its TOML text.
     PriceBook,
-    /// An issued statement, as its JSON text.
+    /// An issued statement, as its JSON text. One of a name never gets another text.
     Statement,
     /// A correction to an issued statement, as its JSON text.
     Correction,
@@ -181,10 +181,11 @@ pub struct DocumentEntry {
 impl DocumentEntry {
     /// Whether this document adds anything to the log, of which `last` is the newest of the
     /// same kind and name. A text that comes back after another one does: otherwise the log
-    /// would say for ever that the other one holds.
+    /// would say for ever that the other one holds. Statements are issued once.
     ///
     /// # Errors
-    /// When the document has no name, or was recorded before the newest one.
+    /// When the document has no name, was recorded before the newest one, or is another text
+    /// of a statement that was issued.
     pub fn adds_to(&self, last: Option<&Self>) -> Result<bool, StoreError> {
         if self.name.is_empty() {
             return Err(StoreError::new(
@@ -194,6 +195,13 @@ impl DocumentEntry {
         }
         match last {
             Some(last) if last.digest == self.digest => Ok(false),
+            Some(last) if self.kind == DocumentKind::Statement => Err(StoreError::new(
+                StoreErrorKind::Final,
+                format!(
+                    "the statement {:?} was issued by {} at {} and never changes; record a correction of it",
+                    self.name, last.author, last.recorded
+                ),
+            )),
             Some(last) if self.recorded < last.recorded => Err(StoreError::new(
                 StoreErrorKind::OutOfOrder,
                 format!(

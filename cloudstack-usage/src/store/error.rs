@@ -26,6 +26,8 @@ pub enum StoreErrorKind {
     OutOfOrder,
     /// The caller gave something that cannot be stored (an empty cloud name, …).
     Invalid,
+    /// A statement was issued already, and never gets another text.
+    Final,
     /// What is asked for was put away into an archive, and has to be taken back first.
     Archived,
     /// The function that took the results failed.
@@ -48,6 +50,7 @@ impl StoreErrorKind {
             Self::Corrupt => "store_corrupt",
             Self::OutOfOrder => "out_of_order",
             Self::Invalid => "store_invalid_argument",
+            Self::Final => "store_final",
             Self::Archived => "store_archived",
             Self::Sink => "store_sink",
             Self::Database => "store_database",

@@ -15,8 +15,8 @@ use proptest::prelude::*;
 use support::mariadb::{TestDatabase, database_or_skip};
 use support::retention::{histories, loses_nothing};
 use support::{
-    all_snapshots, all_usage, answers_as_memory_does, daily, day, days, fetched, page, put,
-    snapshot, steps,
+    all_snapshots, all_usage, answers_as_memory_does, daily, day, days, fetched,
+    one_of_many_issues, page, put, snapshot, steps,
 };
 
 mod laws {
@@ -445,4 +445,11 @@ proptest! {
             loses_nothing(&mut database.open(), root.path(), &steps)?;
         }
     }
+}
+
+#[test]
+fn of_two_bills_issued_at_once_one_is_kept() {
+    let database = database_or_skip!();
+    drop(database.open());
+    one_of_many_issues(|| Box::new(database.open()));
 }

@@ -9,8 +9,8 @@ use cloudstack_usage_store::SqliteStore;
 use proptest::prelude::*;
 use rusqlite::Connection;
 use support::{
-    all_snapshots, all_usage, answers_as_memory_does, daily, day, days, fetched, page, put,
-    snapshot, steps,
+    all_snapshots, all_usage, answers_as_memory_does, daily, day, days, fetched,
+    one_of_many_issues, page, put, snapshot, steps,
 };
 
 #[test]
@@ -244,4 +244,12 @@ proptest! {
         let mut store = SqliteStore::in_memory().unwrap();
         cloudstack_usage::store::conformance::check_snapshots(&mut store, &snapshots);
     }
+}
+
+#[test]
+fn of_two_bills_issued_at_once_one_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("usage.sqlite");
+    drop(SqliteStore::open(&path).unwrap());
+    one_of_many_issues(|| Box::new(SqliteStore::open(&path).unwrap()));
 }

@@ -86,8 +86,8 @@ impl From<cloudstack_usage::Error> for Failure {
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         let exit = match error.kind() {
-            // the database is well: what is asked for is elsewhere
-            StoreErrorKind::Archived => Exit::Failed,
+            // the database is well: what is asked for is elsewhere, or was issued already
+            StoreErrorKind::Archived | StoreErrorKind::Final => Exit::Failed,
             _ => Exit::Store,
         };
         Self::new(exit, with_causes(&error))

@@ -1,49 +1,64 @@
 //! Writing and reading documents.
 
 use chrono::{DateTime, Utc};
-use cloudstack_usage::store::{Document, DocumentDigest, DocumentEntry, DocumentKind, StoreError};
+use cloudstack_usage::store::{
+    Document, DocumentDigest, DocumentEntry, DocumentKind, StoreError, StoreErrorKind,
+};
 use mysql::Value;
 
 use super::database::{Columns, Database};
 use super::time::{datetime, search_bound};
 use super::usage::positional;
-use super::{cloud_id, require_cloud};
+use super::{cloud_id, migration, require_cloud};
 use crate::document::{parse_digest, parse_kind, verified};
 
 const TABLE: &str = "csb_document";
+/// Seconds to wait for another program that records.
+const WAIT: u32 = 30;
 
 pub(super) fn record(
     database: &mut Database,
     cloud: &str,
     document: &Document,
 ) -> Result<bool, StoreError> {
+    // of two programs that record at once the second has to see what the first one did
+    let lock = migration::document_lock(database, cloud)?;
+    if !database.lock(&lock, WAIT)? {
+        let place = database.failure.place();
+        let message = format!("another program is recording documents in {place}; try again later");
+        return Err(StoreError::new(StoreErrorKind::Busy, message));
+    }
+    let added = database.transaction(|database| add(database, cloud, document));
+    database.unlock(&lock);
+    added
+}
+
+fn add(database: &mut Database, cloud: &str, document: &Document) -> Result<bool, StoreError> {
     let entry = document.entry();
-    database.transaction(|database| {
-        let cloud = require_cloud(database, cloud)?;
-        let condition = "cloud = ? AND kind = ? AND name = ? ORDER BY id DESC LIMIT 1";
-        let values = vec![
-            cloud.into(),
-            entry.kind.name().into(),
-            entry.name.as_str().into(),
-        ];
-        let last = entries(database, condition, values)?;
-        if !entry.adds_to(last.first().map(|(_, last)| last))? {
-            return Ok(false);
-        }
-        let row = vec![
-            cloud.into(),
-            entry.kind.name().into(),
-            entry.name.as_str().into(),
-            entry.digest.as_bytes().into(),
-            entry.length.into(),
-            entry.author.as_str().into(),
-            datetime(entry.recorded)?,
-            document.content.as_bytes().into(),
-        ];
-        let columns = "cloud, kind, name, digest, length, author, recorded, content";
-        database.insert(TABLE, columns, &[row])?;
-        Ok(true)
-    })
+    let cloud = require_cloud(database, cloud)?;
+    let condition = "cloud = ? AND kind = ? AND name = ? ORDER BY id DESC LIMIT 1";
+    let values = vec![
+        cloud.into(),
+        entry.kind.name().into(),
+        entry.name.as_str().into(),
+    ];
+    let last = entries(database, condition, values)?;
+    if !entry.adds_to(last.first().map(|(_, last)| last))? {
+        return Ok(false);
+    }
+    let row = vec![
+        cloud.into(),
+        entry.kind.name().into(),
+        entry.name.as_str().into(),
+        entry.digest.as_bytes().into(),
+        entry.length.into(),
+        entry.author.as_str().into(),
+        datetime(entry.recorded)?,
+        document.content.as_bytes().into(),
+    ];
+    let columns = "cloud, kind, name, digest, length, author, recorded, content";
+    database.insert(TABLE, columns, &[row])?;
+    Ok(true)
 }
 
 pub(super) fn list(

@@ -113,6 +113,15 @@ pub(super) fn sync_lock(database: &mut Database, cloud: &str) -> Result<String, 
     Ok(format!("csb:sync:{}", short(&sha256_hex(both.as_bytes()))))
 }
 
+/// The name of the lock that lets one program record documents of `cloud` at a time.
+pub(super) fn document_lock(database: &mut Database, cloud: &str) -> Result<String, StoreError> {
+    let both = format!("{}\n{cloud}", name(database)?);
+    Ok(format!(
+        "csb:document:{}",
+        short(&sha256_hex(both.as_bytes()))
+    ))
+}
+
 /// Locks have names of 64 characters at most in older versions.
 fn short(hash: &str) -> &str {
     hash.get(..32).unwrap_or(hash)

@@ -9,7 +9,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use cloudstack_usage::Tag;
 use cloudstack_usage::store::conformance::{full_snapshot, usage_record};
 use cloudstack_usage::store::{
-    DEFAULT_CLOUD, MemoryStore, StoredRejection, SyncOutcome, SyncRun, UsageQuery, UsageStore,
+    DEFAULT_CLOUD, Document, DocumentKind, MemoryStore, StoreErrorKind, StoredRejection,
+    SyncOutcome, SyncRun, UsageQuery, UsageStore,
 };
 use cloudstack_usage::{
     Error, ErrorKind, Kind, ParsedRecord, Period, Rejection, Snapshot, SnapshotFetch, Source,
@@ -237,4 +238,32 @@ pub(crate) fn answers_as_memory_does(
         prop_assert_eq!(left, right);
     }
     Ok(())
+}
+
+/// Of several programs that issue the same statement at once, one does.
+pub(crate) fn one_of_many_issues(open: impl Fn() -> Box<dyn UsageStore> + Sync) {
+    let document =
+        |text: String| Document::new(DocumentKind::Statement, "2026-10", text, "ada", day(3));
+    let kept: Vec<bool> = std::thread::scope(|scope| {
+        let issuing: Vec<_> = (0..6)
+            .map(|number| {
+                let (open, document) = (&open, &document);
+                scope.spawn(move || {
+                    let issued = document(format!("bill {number}"));
+                    match open().record_document(DEFAULT_CLOUD, &issued) {
+                        Ok(added) => added,
+                        Err(error) => {
+                            assert_eq!(error.kind(), StoreErrorKind::Final, "{error:?}");
+                            false
+                        }
+                    }
+                })
+            })
+            .collect();
+        issuing.into_iter().map(|one| one.join().unwrap()).collect()
+    });
+    assert_eq!(kept.iter().filter(|kept| **kept).count(), 1, "{kept:?}");
+    let number = kept.iter().position(|kept| *kept).unwrap();
+    let kept = open().documents(DEFAULT_CLOUD, None).unwrap();
+    assert_eq!(kept, [document(format!("bill {number}")).entry()]);
 }
