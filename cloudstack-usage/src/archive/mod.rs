@@ -16,7 +16,7 @@
 //! use cloudstack_usage::archive::{self, Archive, ExportOptions};
 //! use cloudstack_usage::store::{DEFAULT_CLOUD, MemoryStore, StoreErrorKind, SyncOutcome, SyncRun,
 //!     UsageQuery, UsageStore};
-//! use cloudstack_usage::{ParsedRecord, Period, UsagePage, parse_usage_page};
+//! use cloudstack_usage::{Period, parse_usage_page};
 //!
 //! let page = br#"{"listusagerecordsresponse": {"count": 1, "usagerecord": [{
 //!     "domainid": "d", "accountid": "a", "description": "", "usagetype": 6, "usageid": "v",
