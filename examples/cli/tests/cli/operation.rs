@@ -104,7 +104,15 @@ impl Daemon {
         );
         let status = self.child.wait().unwrap();
         self.said.extend(self.lines.iter());
-        (status.code(), self.said)
+        (status.code(), std::mem::take(&mut self.said))
+    }
+}
+
+/// A test that fails leaves no daemon behind.
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
