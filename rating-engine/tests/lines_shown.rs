@@ -288,3 +288,36 @@ fn an_explanation_names_the_prices_of_the_project_as_well() {
         .collect();
     assert_eq!(choices, [("web", true), ("disk", false), ("later", false)]);
 }
+
+/// What records say of a name may change from day to day, and they come in any order: the
+/// latest day's is shown.
+#[test]
+fn a_name_is_that_of_the_latest_record_in_whatever_order_they_come() {
+    let book = book(PRICES);
+    let record = |day: u32, name: &str| {
+        format!(
+            r#"{{"usagetype": 3, "usageid": "a", "rawusage": "24", "usage": "24 Hrs",
+                "description": "IPAddress: {name}", "domainid": "acme", "accountid": "ops", "account": "{name}",
+                "startdate": "2026-09-{day:02}T00:00:00+0000", "enddate": "2026-09-{day:02}T23:59:59+0000"}}"#
+        )
+    };
+    let days = [
+        (3, "old"),
+        (4, "younger"),
+        (5, "new"),
+        (6, "last"),
+        (7, "last"),
+    ];
+    let mut orders = vec![[0, 1, 2, 3, 4], [4, 3, 2, 1, 0], [2, 4, 0, 3, 1]];
+    orders.extend([[1, 0, 3, 2, 4], [4, 0, 1, 2, 3], [3, 2, 4, 1, 0]]);
+    for order in orders {
+        let records = order.map(|place| record(days[place].0, days[place].1));
+        let bill = rate_json(&book, &records, &[], month(&book, "2026-09"));
+        let line = line(&bill, "ip");
+        assert_eq!(
+            [&line.resource_name, &line.holder_name],
+            ["last", "last"],
+            "{order:?}"
+        );
+    }
+}
