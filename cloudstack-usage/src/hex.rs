@@ -29,7 +29,8 @@ mod tests {
     proptest! {
         #[test]
         fn reads_what_the_standard_library_prints(bytes in any::<[u8; 5]>()) {
-            let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            let [high @ .., low] = bytes;
+            let text = format!("{:08x}{low:02x}", u32::from_be_bytes(high));
             prop_assert_eq!(bytes_of(&text), Some(bytes));
             prop_assert_eq!(bytes_of::<4>(&text), None);
             prop_assert_eq!(bytes_of::<5>(&format!("{text}0")), None);

@@ -24,7 +24,7 @@ fn rate(rows: &str) -> Bill {
         Cloud::new()
             .domain("sub", "ROOT/acme/sub", "acme")
             .ip("a", "2026-08-01", "2026-11-01");
-    cloud.ips[0].owner[0].1 = "project:web".to_owned();
+    "project:web".clone_into(&mut cloud.ips[0].owner[0].1);
     let book = book(&format!("{IP}{rows}"));
     cloud.rate(&book, month(&book, "2026-09"))
 }

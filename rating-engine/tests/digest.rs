@@ -43,7 +43,7 @@ type Change = fn(&mut UsageRecord);
 fn changes() -> Vec<(&'static str, Change)> {
     vec![
         ("type", |record| {
-            record.usage_type = UsageType::SecurityGroup
+            record.usage_type = UsageType::SecurityGroup;
         }),
         ("resource", |record| record.resource = Some("other".into())),
         ("domain", |record| record.owner.domain = "other".into()),
@@ -71,7 +71,7 @@ fn changes() -> Vec<(&'static str, Change)> {
         ("system", |record| record.is_system = Some(true)),
         ("name", |record| record.name = Some("near".to_owned())),
         ("description", |record| {
-            record.description = "two".to_owned()
+            "two".clone_into(&mut record.description);
         }),
         ("account's name", |record| {
             record.holder_name = Some("near".to_owned());
