@@ -201,10 +201,10 @@ fn a_minimums_line_shows_names_not_ids() {
     let mut snapshots = cloud.snapshots(span_of(&windows));
     for snapshot in &mut snapshots {
         for volume in &mut snapshot.volumes {
-            volume.name = "data".to_owned();
+            "data".clone_into(&mut volume.name);
         }
         for project in &mut snapshot.projects {
-            project.name = "Web shop".to_owned();
+            "Web shop".clone_into(&mut project.name);
         }
     }
     let bill = support::rate_json(&book, &cloud.records(&windows), &snapshots, september);

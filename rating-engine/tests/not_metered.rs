@@ -472,8 +472,8 @@ fn an_address_that_changed_hands_between_two_syncs_is_not_missed() {
         "2026-11-01",
     );
     let mut of_web = cloud.clone();
-    of_web.ips[0].owner[0].1 = "project:web".to_owned();
-    of_web.ips[1].owner[0].1 = "project:web".to_owned();
+    "project:web".clone_into(&mut of_web.ips[0].owner[0].1);
+    "project:web".clone_into(&mut of_web.ips[1].owner[0].1);
     of_web.ips[1].life = between("2026-09-10 18:00", "2026-11-01");
     let syncs = |cloud: &Cloud, from: &str, until: &str| {
         let mut sync = at(from);
