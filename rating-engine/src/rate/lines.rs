@@ -171,15 +171,14 @@ fn true_up_line(
         "domain" => domain_path.clone(),
         _ => of_resource().unwrap_or_else(|| true_up.resource.to_string()),
     };
-    let key = [
-        true_up.account.to_string(),
-        true_up.domain.to_string(),
-        true_up.resource.to_string(),
-        format!("minimum {}", limit.id),
-        tax.clone().unwrap_or_default(),
-    ];
+    let mut key = KeyText::default();
+    key.field(&true_up.account);
+    key.field(&true_up.domain);
+    key.field(&true_up.resource);
+    key.field(format_args!("minimum {}", limit.id));
+    key.field(tax.as_deref().unwrap_or_default());
     Some(LineItem {
-        key: key.map(|field| field.replace('|', "||")).join("|"),
+        key: key.into_string(),
         domain: true_up.domain.clone(),
         domain_path,
         holder: true_up.holder.clone(),

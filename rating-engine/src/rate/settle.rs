@@ -7,6 +7,7 @@ use num_bigint::BigInt;
 use num_traits::{Signed, Zero};
 use rust_decimal::Decimal;
 
+use super::key_text::KeyText;
 use super::lines::{known_path, last_instant};
 use crate::allocate::allocate;
 use crate::book::terms::Credit;
@@ -332,18 +333,18 @@ fn line(
             (id.clone(), Holder::Unknown, of_domain(id), "domain", path)
         }
     };
+    let mut key = KeyText::default();
+    key.field(&statement.account);
+    key.field(&domain);
+    key.field(&resource);
+    key.field(format_args!("credit {}", credit.id));
     let net = -used.taken.to_exact();
     let period = credit
         .validity
         .intersect(&plan.period)
         .unwrap_or(plan.period);
     LineItem {
-        key: format!(
-            "{}|{domain}|{}|credit {}",
-            statement.account,
-            resource.to_string().replace('|', "||"),
-            credit.id.replace('|', "||")
-        ),
+        key: key.into_string(),
         domain_path: path_of(&domain),
         domain,
         holder_name: match &holder {

@@ -1,12 +1,13 @@
 //! Corrections of issued bills.
 
+use cloudstack_usage::{DomainId, UsageRecord};
 use proptest::prelude::*;
 use rating_engine::{
     Bill, Correction, CorrectionReason, Issued, PriceBook, RatingErrorKind, correct,
 };
 use serde_json::json;
 
-use crate::usage::{bill, book, month, traffic, vm, vm_days, volume_days};
+use crate::usage::{bill, bill_with, book, domains, month, traffic, vm, vm_days, volume_days};
 
 const TRAFFIC: &str = "[[price]]\nid = \"sent\"\nmeter = \"traffic_sent\"\nunit = \"GiB\"\naccumulate = \"account\"\n";
 
@@ -70,6 +71,34 @@ fn i08_an_unchanged_rating_is_silent() {
     let (first, second) = (bill(&cpu("9.99"), &records), bill(&cpu("9.99"), &records));
     assert_eq!(first.digest, second.digest);
     assert_eq!(correct(&issued(&first), &second).unwrap(), None);
+}
+
+/// The records as another domain's.
+fn of_domain(domain: &str, records: Vec<UsageRecord>) -> Vec<UsageRecord> {
+    let of = |mut record: UsageRecord| {
+        record.owner.domain = DomainId::new(domain);
+        record
+    };
+    records.into_iter().map(of).collect()
+}
+
+#[test]
+fn each_account_is_corrected_by_its_own_bill() {
+    // 31 days at 31 a month: one a day. Of three customers one has two days more, one has gone,
+    // one has come; what stays alike is not told
+    let days = |domain: &str, until| of_domain(domain, vm_days(domain, 1..=until, 1));
+    let inventory = domains(&["alike", "come", "gone", "more"]);
+    let rate = |records: &[Vec<UsageRecord>]| bill_with(&cpu("31"), &records.concat(), &inventory);
+    let old = rate(&[days("alike", 9), days("gone", 4), days("more", 5)]);
+    let fresh = rate(&[days("alike", 9), days("come", 3), days("more", 7)]);
+    let correction = correction(&old, &fresh);
+    let told: Vec<String> = correction
+        .statements
+        .iter()
+        .map(|one| format!("{} {}", one.account, one.total.amount))
+        .collect();
+    assert_eq!(told, ["come 3.00", "gone -4.00", "more 2.00"]);
+    assert_eq!(correction.total.amount, "1.00");
 }
 
 #[test]
