@@ -87,10 +87,7 @@ pub(super) async fn run(
         },
     };
     heard.connected();
-    let ended = tokio::select! {
-        _ = &mut *stopped => Ended::Stopped,
-        why = take_messages(consumer, heard) => Ended::Broken(why),
-    };
+    let ended = take_messages(consumer, heard, stopped).await;
     let closing = connection.close(REPLY_SUCCESS, ShortString::from("bye"));
     // a connection that is broken cannot be closed
     let _ = tokio::time::timeout(CLOSE_TIMEOUT, closing).await;
@@ -215,22 +212,33 @@ fn short(text: &str) -> Result<ShortString, Error> {
     })
 }
 
-/// Takes messages until there are no more; says why that is.
-async fn take_messages(mut messages: Consumer, heard: &Heard) -> String {
-    while let Some(delivery) = messages.next().await {
-        let delivery = match delivery {
-            Ok(delivery) => delivery,
-            Err(error) => return error.to_string(),
+/// Takes messages until there are no more or we are told to stop; says why that is. It stops
+/// between two messages only: one that was heard and not acknowledged would come again.
+async fn take_messages(
+    mut messages: Consumer,
+    heard: &Heard,
+    stopped: &mut oneshot::Receiver<()>,
+) -> Ended {
+    loop {
+        let next = tokio::select! {
+            _ = &mut *stopped => return Ended::Stopped,
+            next = messages.next() => next,
+        };
+        let delivery = match next {
+            Some(Ok(delivery)) => delivery,
+            Some(Err(error)) => return Ended::Broken(error.to_string()),
+            None => {
+                let why = "the broker ended the connection or took away the queue";
+                return Ended::Broken(why.to_owned());
+            }
         };
         let message = BusMessage::read(delivery.routing_key.as_str(), &delivery.data);
         log(&message, delivery.data.len());
         heard.message(&message);
-        // what was heard is kept: a message that is not acknowledged would come again
         if let Err(error) = delivery.ack(BasicAckOptions::default()).await {
-            return error.to_string();
+            return Ended::Broken(error.to_string());
         }
     }
-    "the broker ended the connection or took away the queue".to_owned()
 }
 
 /// Logs a message without its body, which may hold what is nobody's business.
