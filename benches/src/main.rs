@@ -24,6 +24,10 @@ mod workload;
 use std::error::Error;
 use std::path::Path;
 
+/// The same as that of `csbill`.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Anything that ends the program.
 pub(crate) type Failure = Box<dyn Error>;
 

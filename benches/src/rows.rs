@@ -110,7 +110,7 @@ fn each_row(
         let whole = buffer.get(..filled).unwrap_or_default();
         let end = memchr::memrchr(b'\n', whole).map_or(0, |newline| newline + 1);
         let mut columns = Columns {
-            rest: std::str::from_utf8(whole.get(..end).unwrap_or_default())?,
+            rest: simdutf8::basic::from_utf8(whole.get(..end).unwrap_or_default())?,
         };
         if std::mem::take(&mut is_first) {
             columns.until(b'\n')?;
@@ -134,36 +134,41 @@ impl<'r> Columns<'r> {
         self.until(b',')
     }
 
-    /// The next column, where it has the shape of a UUID, or is empty, found without a search.
-    fn id<T>(&mut self, id: impl Fn(&'r str) -> T) -> Result<Option<T>, Failure> {
-        let is_uuid = matches!(self.rest.as_bytes().get(..37), Some(text)
-            if [text[8], text[13], text[18], text[23]] == [b'-'; 4] && text[36] == b',');
-        let text = if is_uuid {
-            let (text, rest) = self.rest.split_at(36);
-            self.rest = &rest[1..];
-            text
-        } else {
-            self.next()?
-        };
-        Ok((!text.is_empty()).then(|| id(text)))
+    /// The next column as an id; none where it is empty. Nearly all are UUIDs, which are
+    /// read without a search for their end.
+    fn id<T>(
+        &mut self,
+        of_uuid: impl Fn(&[u8; 36]) -> Option<T>,
+        of_text: impl Fn(&'r str) -> T,
+    ) -> Result<Option<T>, Failure> {
+        let bytes = self.rest.as_bytes();
+        if let (Some(text), Some(b',')) = (bytes.first_chunk(), bytes.get(36))
+            && let Some(id) = of_uuid(text)
+        {
+            self.rest = &self.rest[37..];
+            return Ok(Some(id));
+        }
+        let text = self.next()?;
+        Ok((!text.is_empty()).then(|| of_text(text)))
     }
 
     /// The next column as a number, where it has one, up to what ends it.
     fn number<T: TryFrom<u64>>(&mut self, end: u8) -> Result<Option<T>, Failure> {
-        let (mut number, mut digits) = (0_u64, 0);
-        for byte in self.rest.bytes() {
+        let mut number = 0_u64;
+        // so many digits are no overflow
+        for (digits, byte) in self.rest.bytes().enumerate().take(19) {
             if byte == end {
                 self.rest = &self.rest[digits + 1..];
                 let number = T::try_from(number).map_err(|_| "a number that is too long")?;
                 return Ok((digits > 0).then_some(number));
             }
-            let digit = byte.checked_sub(b'0').filter(|digit| *digit < 10);
-            let digit = digit.ok_or("a column that is no number")?;
-            let tenfold = number.checked_mul(10).ok_or("a number that is too long")?;
-            number = tenfold + u64::from(digit);
-            digits += 1;
+            let digit = byte.wrapping_sub(b'0');
+            if digit > 9 {
+                return Err("a column that is no number".into());
+            }
+            number = number.wrapping_mul(10).wrapping_add(u64::from(digit));
         }
-        Err("a row with too few columns".into())
+        Err("a number that is too long, or a row with too few columns".into())
     }
 
     fn until(&mut self, end: u8) -> Result<&'r str, Failure> {
@@ -178,9 +183,12 @@ impl<'r> Columns<'r> {
 
 /// Reads rows into records that were used before.
 struct Reader {
+    /// Holds the dates and the amount of the row before.
     record: UsageRecord,
     /// The dates of the row before, as text: most rows have the same.
     dates: String,
+    /// The amount of the row before, as text.
+    amount: String,
 }
 
 impl Reader {
@@ -225,23 +233,36 @@ impl Reader {
             record,
             // no row begins like this
             dates: "none".to_owned(),
+            amount: "none".to_owned(),
         }
+    }
+
+    fn read_amount(&mut self, columns: &mut Columns<'_>, unit: Unit) -> Result<(), Failure> {
+        let text = columns.next()?;
+        self.record.raw_usage = parse_raw_usage(text)?;
+        self.record.quantity = Quantity::from_raw(self.record.raw_usage, unit)?;
+        self.amount.clear();
+        self.amount.push_str(text);
+        self.amount.push(',');
+        Ok(())
     }
 
     fn read(&mut self, columns: &mut Columns<'_>, record: &mut UsageRecord) -> Result<(), Failure> {
         let usage_type = columns.number(b',')?.ok_or("a row without a usage type")?;
         record.usage_type = UsageType::from_id(usage_type);
-        record.resource = columns.id(ResourceId::new)?;
-        record.owner.domain = columns.id(DomainId::new)?.ok_or("a row without a domain")?;
-        let project = columns.id(ProjectId::new)?;
-        let account = columns.id(AccountId::new)?;
+        record.resource = columns.id(ResourceId::from_canonical, ResourceId::new)?;
+        record.owner.domain = columns
+            .id(DomainId::from_canonical, DomainId::new)?
+            .ok_or("a row without a domain")?;
+        let project = columns.id(ProjectId::from_canonical, ProjectId::new)?;
+        let account = columns.id(AccountId::from_canonical, AccountId::new)?;
         record.owner.holder = match (project, account) {
             (Some(project), _) => Holder::Project(project),
             (None, Some(account)) => Holder::Account(account),
             (None, None) => Holder::Unknown,
         };
-        record.zone = columns.id(ZoneId::new)?;
-        record.vm = columns.id(VmId::new)?;
+        record.zone = columns.id(ZoneId::from_canonical, ZoneId::new)?;
+        record.vm = columns.id(VmId::from_canonical, VmId::new)?;
         if let Some(rest) = columns.rest.strip_prefix(self.dates.as_str()) {
             columns.rest = rest;
         } else {
@@ -251,13 +272,17 @@ impl Reader {
             self.dates = format!("{from},{until},");
         }
         record.window = self.record.window;
-        record.raw_usage = parse_raw_usage(columns.next()?)?;
         let unit = record.usage_type.unit().unwrap_or(Unit::Time);
-        record.quantity = Quantity::from_raw(record.raw_usage, unit)?;
+        match columns.rest.strip_prefix(self.amount.as_str()) {
+            Some(rest) if self.record.quantity.unit() == unit => columns.rest = rest,
+            _ => self.read_amount(columns, unit)?,
+        }
+        record.raw_usage = self.record.raw_usage;
+        record.quantity = self.record.quantity;
         record.cpu_count = columns.number(b',')?;
         record.memory_mib = columns.number(b',')?;
-        record.offering = columns.id(OfferingId::new)?;
-        record.template = columns.id(TemplateId::new)?;
+        record.offering = columns.id(OfferingId::from_canonical, OfferingId::new)?;
+        record.template = columns.id(TemplateId::from_canonical, TemplateId::new)?;
         record.size_bytes = columns.number(b'\n')?;
         Ok(())
     }

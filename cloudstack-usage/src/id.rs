@@ -52,7 +52,10 @@ fn uuid_text([upper, lower]: [u64; 2]) -> [u8; 36] {
 /// same text back; anything else stays text. Records name up to ten ids each, so reading them
 /// is a good part of reading a record.
 fn parse_uuid(text: &str) -> Option<[u64; 2]> {
-    let text: &[u8; 36] = text.as_bytes().try_into().ok()?;
+    parse_canonical(text.as_bytes().try_into().ok()?)
+}
+
+fn parse_canonical(text: &[u8; 36]) -> Option<[u64; 2]> {
     // capital letters lack this bit, which digits, small letters and hyphens have
     if text.iter().fold(0x20, |all, byte| all & byte) == 0 {
         return None;
@@ -76,6 +79,12 @@ macro_rules! ids {
             /// The id with this text (a UUID as a rule, any text is accepted).
             pub fn new(text: &str) -> Self {
                 Self(Repr::new(text))
+            }
+
+            /// The id that is a UUID in its canonical form (lower case, hyphens): the same as
+            /// by `new`, for who reads many of them from a buffer. None for anything else.
+            pub fn from_canonical(text: &[u8; 36]) -> Option<Self> {
+                Some(Self(Repr::Uuid(parse_canonical(text)?)))
             }
         }
 
@@ -188,6 +197,10 @@ mod tests {
             let id = ResourceId::new(&text);
             prop_assert_eq!(id.to_string(), text.as_str());
             prop_assert!(id == *text.as_str());
+            if let Ok(exact) = text.as_bytes().try_into() {
+                let canonical = ResourceId::from_canonical(exact);
+                prop_assert_eq!(canonical, matches!(id.0, Repr::Uuid(_)).then(|| id.clone()));
+            }
             let longer = format!("{text}0");
             prop_assert!(id != *longer.as_str());
         }

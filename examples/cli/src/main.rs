@@ -28,6 +28,10 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
+/// Rating holds millions of small things at once, in large pages here.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let arguments = arguments::Arguments::parse();
     match arguments.run() {

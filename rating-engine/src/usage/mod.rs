@@ -1,11 +1,13 @@
 //! From records to used time: streams, clean windows, placement within the windows.
 
 mod attachment;
+mod common;
 mod grid;
 mod joined;
 mod placement;
 mod run;
 mod shown;
+mod slot;
 mod stream;
 mod streams;
 mod window;

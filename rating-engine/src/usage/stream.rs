@@ -53,55 +53,6 @@ impl StreamKey {
         }
     }
 
-    /// Whether it is the key of `record`: `*self == Self::of(record)`, without making that.
-    pub(crate) fn is_of(&self, record: &UsageRecord) -> bool {
-        self.usage_type == record.usage_type
-            && self.identifies(record)
-            && self.domain == record.owner.domain
-            && self.holder == record.owner.holder
-            && self.zone == record.zone
-            && self.vm == record.vm
-            && self.offering == record.offering
-            && self.template == record.template
-            && self.size_bytes == record.size_bytes
-            && self.virtual_size_bytes == record.virtual_size_bytes
-            && self.cpu_count == record.cpu_count
-            && self.cpu_mhz == record.cpu_mhz
-            && self.memory_mib == record.memory_mib
-            && self.network == record.network
-            && self.vpc == record.vpc
-            && self.is_default == record.is_default
-            && self.is_source_nat == record.is_source_nat
-    }
-
-    /// A number from all over the key, that means nothing: who reads it has read the key
-    /// into the processor's cache.
-    pub(super) fn sample(&self) -> u64 {
-        let ids = [
-            self.zone.is_some(),
-            self.vm.is_some(),
-            self.offering.is_some(),
-            self.template.is_some(),
-            self.network.is_some(),
-            self.vpc.is_some(),
-            matches!(self.holder, Holder::Unknown),
-            self.is_default.is_some(),
-        ];
-        let ids: u64 = ids.into_iter().map(u64::from).sum();
-        ids ^ self.size_bytes.unwrap_or(0) ^ u64::from(self.memory_mib.unwrap_or(0))
-    }
-
-    /// Whether it has the identity of `record`.
-    fn identifies(&self, record: &UsageRecord) -> bool {
-        match (&record.resource, &record.vm) {
-            (Some(resource), _) => self.identity == *resource,
-            (None, Some(vm)) if record.usage_type == UsageType::NetworkOffering => {
-                self.identity == vm.as_resource()
-            }
-            (None, _) => self.identity == *record.description.as_str(),
-        }
-    }
-
     /// Whether its records say to which VM a volume was attached.
     pub(crate) fn is_attach_row(&self) -> bool {
         self.usage_type == UsageType::Volume && self.vm.is_some()
@@ -125,7 +76,6 @@ impl StreamKey {
 #[derive(Debug, Clone)]
 pub(crate) struct Stream {
     pub(crate) key: StreamKey,
-    /// Apart, so that the keys of all streams lie close together.
     pub(crate) shown: Box<Shown>,
     /// Its records; in order of time once the streams are sorted.
     pub(crate) runs: Vec<Run>,

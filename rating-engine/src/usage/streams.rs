@@ -2,13 +2,15 @@
 
 use std::hash::{Hash, Hasher};
 
-use cloudstack_usage::{Unit, UsageRecord};
+use cloudstack_usage::{Period, UsageRecord};
 use hashbrown::HashTable;
 use rustc_hash::FxHasher;
 
+use super::common::Common;
 use super::run::{Entry, Run};
 use super::shown::{Shown, shown_hash};
-use super::stream::{Stream, StreamKey};
+use super::slot::Slot;
+use super::stream::Stream;
 use crate::order::sort_by_places;
 
 /// The place of a stream, with the hash it is found by.
@@ -18,15 +20,12 @@ struct Place {
     index: usize,
 }
 
-/// What the next record of a stream is compared with, apart from its key. It lies beside the
-/// stream, so that a record is added without a look at runs and names: that these are
-/// somewhere else in memory would cost more than everything that is done with the record.
+/// What is kept of a stream and rarely looked at.
 #[derive(Debug)]
-struct Latest {
-    /// The run that the record may extend.
-    run: Run,
-    /// The window start of the record that is shown, and a number for what it shows.
-    shown: (i64, u64),
+struct Kept {
+    shown: Box<Shown>,
+    /// Its runs but the latest.
+    runs: Vec<Run>,
 }
 
 /// All streams, found by what their records have in common.
@@ -34,13 +33,42 @@ struct Latest {
 pub(crate) struct Streams {
     // looked up only, never walked: the order of a hash table decides nothing
     places: HashTable<Place>,
-    all: Vec<Stream>,
-    latest: Vec<Latest>,
-    /// After a record of a stream, which stream the next record belonged to. Usage comes
-    /// in nearly the same order in every window, so this is right most of the time.
-    followers: Vec<usize>,
+    /// One for each stream.
+    slots: Vec<Slot>,
+    /// One for each stream.
+    kept: Vec<Kept>,
+    commons: Commons,
+    /// The window of the record before, which is as a rule the next one's, and its beginning
+    /// and end in milliseconds since 1970.
+    window: Option<(Period, (i64, i64))>,
     last: usize,
     luck: Luck,
+}
+
+/// What streams have in common, each once.
+#[derive(Debug, Default)]
+struct Commons {
+    places: HashTable<Place>,
+    all: Vec<Common>,
+}
+
+impl Commons {
+    /// The place of what `record` has in common with others.
+    fn place_of(&mut self, record: &UsageRecord) -> usize {
+        let hash = Common::hash_of(record);
+        let is_of = |index: usize| self.all.get(index).is_some_and(|own| own.is_of(record));
+        let known = self
+            .places
+            .find(hash, |place| place.hash == hash && is_of(place.index));
+        if let Some(place) = known {
+            return place.index;
+        }
+        let index = self.all.len();
+        self.places
+            .insert_unique(hash, Place { hash, index }, |place| place.hash);
+        self.all.push(Common::of(record));
+        index
+    }
 }
 
 /// Whether guesses of the next stream were right of late.
@@ -104,10 +132,7 @@ impl Streams {
         }
         let mut read = 0_u64;
         for index in found {
-            if let (Some(stream), Some(latest)) = (self.all.get(index), self.latest.get(index)) {
-                read ^= stream.key.sample() ^ u64::from(stream.holds_bytes);
-                read ^= u64::from(latest.run.windows) ^ latest.shown.1;
-            }
+            read ^= self.slots.get(index).map_or(0, Slot::sample);
         }
         // the number means nothing, but must be thought to
         std::hint::black_box(read);
@@ -119,42 +144,60 @@ impl Streams {
     }
 
     fn push_hashed(&mut self, record: &UsageRecord, hash: Option<u64>) {
+        let (start, end) = self.window_of(record);
         let entry = Entry {
-            start: record.window.start().timestamp_millis(),
-            end: record.window.end().timestamp_millis(),
+            start,
+            end,
             amount: record.quantity.amount(),
             raw: record.raw_usage,
         };
         let index = self.find(record, hash);
-        let (Some(stream), Some(latest)) = (self.all.get_mut(index), self.latest.get_mut(index))
-        else {
+        let Some(slot) = self.slots.get_mut(index) else {
             return;
         };
-        if !latest.run.extend(&entry) {
-            let before = std::mem::replace(&mut latest.run, Run::of(entry));
-            stream.runs.extend(before.filled());
+        if !slot.run.extend(&entry) {
+            let before = std::mem::replace(&mut slot.run, Run::of(entry));
+            if let Some(kept) = self.kept.get_mut(index) {
+                kept.runs.extend(before.filled());
+            }
         }
-        let (start, known) = latest.shown;
+        let (start, known) = slot.shown;
         if entry.start < start {
             return;
         }
         let shown = shown_hash(record);
-        if shown == known || stream.shown.update(record, start) {
-            latest.shown = (entry.start, shown);
+        let mut update = || {
+            let kept = self.kept.get_mut(index);
+            kept.is_some_and(|kept| kept.shown.update(record, start))
+        };
+        if shown == known || update() {
+            slot.shown = (entry.start, shown);
+        }
+    }
+
+    fn window_of(&mut self, record: &UsageRecord) -> (i64, i64) {
+        match self.window {
+            Some((window, millis)) if window == record.window => millis,
+            _ => {
+                let (start, end) = (record.window.start(), record.window.end());
+                let millis = (start.timestamp_millis(), end.timestamp_millis());
+                self.window = Some((record.window, millis));
+                millis
+            }
         }
     }
 
     /// The place of the record's stream, which is made where there is none.
     fn find(&mut self, record: &UsageRecord, hash: Option<u64>) -> usize {
-        // one backup may be counted in bytes and, after an upgrade, in hours: two streams
-        let holds_bytes = holds_bytes(record);
+        let (slots, commons) = (&self.slots, &self.commons.all);
         let is_of = |index: usize| {
-            let stream = self.all.get(index);
-            stream
-                .is_some_and(|stream| stream.holds_bytes == holds_bytes && stream.key.is_of(record))
+            slots.get(index).is_some_and(|slot| {
+                let common = commons.get(slot.common);
+                slot.may_be_of(record) && common.is_some_and(|common| common.is_of(record))
+            })
         };
         let expected = if self.luck.is_worth_a_guess() {
-            let expected = self.followers.get(self.last).copied();
+            let expected = slots.get(self.last).map(|last| last.follower);
             let expected = expected.filter(|&index| is_of(index));
             self.luck.note(expected.is_some());
             expected
@@ -165,47 +208,39 @@ impl Streams {
             index
         } else {
             let hash = hash.unwrap_or_else(|| self::hash(record));
-            let known = self.places.find(hash, |place| is_of(place.index));
+            let known = self
+                .places
+                .find(hash, |place| place.hash == hash && is_of(place.index));
             let known = known.map(|place| place.index);
             known.unwrap_or_else(|| self.add(hash, record))
         };
-        if let Some(follower) = self.followers.get_mut(self.last) {
-            *follower = index;
+        if let Some(last) = self.slots.get_mut(self.last) {
+            last.follower = index;
         }
         self.last = index;
         index
     }
 
     fn add(&mut self, hash: u64, record: &UsageRecord) -> usize {
-        let index = self.all.len();
+        let index = self.slots.len();
         self.places
             .insert_unique(hash, Place { hash, index }, |place| place.hash);
-        self.followers.push(index + 1);
-        let start = record.window.start().timestamp_millis();
-        self.latest.push(Latest {
-            run: Run::default(),
-            shown: (start, shown_hash(record)),
-        });
-        self.all.push(Stream {
-            key: StreamKey::of(record),
+        let common = self.commons.place_of(record);
+        self.slots.push(Slot::of(record, common, index + 1));
+        self.kept.push(Kept {
             shown: Box::new(Shown::of(record)),
             runs: Vec::new(),
-            holds_bytes: holds_bytes(record),
         });
         index
     }
 
     /// The streams in the order of their keys, each with its runs in order of time.
     pub(crate) fn into_sorted(self) -> Vec<Stream> {
-        let mut streams = self.all;
-        for (stream, latest) in streams.iter_mut().zip(self.latest) {
-            if let Some(run) = latest.run.filled() {
-                // as a rule the only one
-                stream.runs.reserve_exact(1);
-                stream.runs.push(run);
-            }
-            stream.sort();
-        }
+        let commons = &self.commons.all;
+        let streams = self.slots.into_iter().zip(self.kept);
+        let mut streams: Vec<Stream> = streams
+            .filter_map(|(slot, kept)| Some(stream(commons.get(slot.common)?, slot, kept)))
+            .collect();
         sort_by_places(&mut streams, |left, right| {
             (&left.key, left.holds_bytes).cmp(&(&right.key, right.holds_bytes))
         });
@@ -213,9 +248,23 @@ impl Streams {
     }
 }
 
-/// Whether the amount of a type that lasts is bytes at a moment.
-fn holds_bytes(record: &UsageRecord) -> bool {
-    record.quantity.unit() == Unit::Bytes && !record.usage_type.is_counter()
+/// A stream once all its records came.
+fn stream(common: &Common, slot: Slot, kept: Kept) -> Stream {
+    let mut runs = kept.runs;
+    if let Some(run) = slot.run.filled() {
+        // as a rule the only one
+        runs.reserve_exact(1);
+        runs.push(run);
+    }
+    let holds_bytes = slot.holds_bytes;
+    let mut stream = Stream {
+        key: slot.into_key(common),
+        shown: kept.shown,
+        runs,
+        holds_bytes,
+    };
+    stream.sort();
+    stream
 }
 
 /// A hash of the fields that tell most streams apart; the key decides. Without a random
@@ -225,10 +274,110 @@ fn hash(record: &UsageRecord) -> u64 {
     record.usage_type.hash(&mut hasher);
     match &record.resource {
         Some(resource) => resource.hash(&mut hasher),
-        None => record.description.hash(&mut hasher),
+        None => record.identity().hash(&mut hasher),
     }
     record.vm.hash(&mut hasher);
     record.offering.hash(&mut hasher);
     record.size_bytes.hash(&mut hasher);
     hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use chrono::{DateTime, TimeDelta};
+    use cloudstack_usage::{Holder, Owner, Quantity, UsageType};
+    use proptest::prelude::*;
+    use rust_decimal::Decimal;
+
+    use super::*;
+    use crate::usage::StreamKey;
+
+    /// A record of a day; each bit of `fields` sets a field of the key, or changes one.
+    fn record(fields: u32, day: i64) -> UsageRecord {
+        let bit = |place: u32| fields & (1 << place) != 0;
+        let id = |place: u32| bit(place).then_some("x");
+        let number = |place: u32| bit(place).then_some(1);
+        let start = DateTime::UNIX_EPOCH + TimeDelta::days(day);
+        UsageRecord {
+            usage_type: if bit(0) {
+                UsageType::NetworkOffering
+            } else {
+                UsageType::Backup
+            },
+            window: Period::new(start, start + TimeDelta::days(1)).unwrap(),
+            quantity: if bit(1) {
+                Quantity::bytes(5)
+            } else {
+                Quantity::time(5)
+            },
+            raw_usage: Decimal::from(5),
+            owner: Owner {
+                domain: if bit(2) { "x" } else { "y" }.into(),
+                holder: if bit(3) {
+                    Holder::Project("x".into())
+                } else {
+                    Holder::Unknown
+                },
+            },
+            holder_name: None,
+            domain_name: None,
+            domain_path: None,
+            zone: id(4).map(Into::into),
+            resource: id(5).map(Into::into),
+            vm: id(6).map(Into::into),
+            offering: id(7).map(Into::into),
+            template: id(8).map(Into::into),
+            os_type: None,
+            os_category: None,
+            os_category_name: None,
+            kind: None,
+            size_bytes: number(9).map(u64::from),
+            virtual_size_bytes: number(10).map(u64::from),
+            cpu_count: number(11),
+            cpu_mhz: number(12),
+            memory_mib: number(13),
+            network: id(14).map(Into::into),
+            vpc: id(15).map(Into::into),
+            is_default: bit(16).then_some(false),
+            is_source_nat: bit(17).then_some(false),
+            is_system: None,
+            name: None,
+            description: if bit(18) { "x" } else { "y" }.to_owned(),
+            tags_at_query: Vec::new(),
+        }
+    }
+
+    proptest! {
+        /// Few bits are set, so that many records have one key, and the others all but one.
+        #[test]
+        fn records_of_one_key_are_one_stream(
+            records in prop::collection::vec((prop::sample::subsequence((0..19_u32).collect::<Vec<_>>(), 0..3), 0..9_i64), 0..80),
+            page in 1..40_usize,
+        ) {
+            let records: Vec<UsageRecord> = records
+                .iter()
+                .map(|(bits, day)| record(bits.iter().map(|bit| 1 << bit).sum(), *day))
+                .collect();
+            let mut expected: BTreeMap<_, Vec<i64>> = BTreeMap::new();
+            for record in &records {
+                let holds_bytes = record.quantity.unit() == cloudstack_usage::Unit::Bytes;
+                let starts = expected.entry((StreamKey::of(record), holds_bytes)).or_default();
+                starts.push(record.window.start().timestamp_millis());
+                starts.sort_unstable();
+            }
+            let mut streams = Streams::default();
+            records.chunks(page).for_each(|page| streams.push_all(page));
+            let found: Vec<_> = streams
+                .into_sorted()
+                .iter()
+                .map(|stream| {
+                    let starts = stream.entries().iter().map(|entry| entry.start).collect();
+                    ((stream.key.clone(), stream.holds_bytes), starts)
+                })
+                .collect();
+            prop_assert_eq!(found, expected.into_iter().collect::<Vec<_>>());
+        }
+    }
 }
