@@ -20,6 +20,7 @@ mod report;
 mod signals;
 mod statement;
 mod store;
+mod totals;
 mod usage;
 
 /// See `_native.pyi` for the whole, typed.
@@ -42,7 +43,7 @@ mod _native {
     #[pymodule_export]
     use crate::period::PyPeriod;
     #[pymodule_export]
-    use crate::rate::rate;
+    use crate::rate::{rate, totals};
     #[pymodule_export]
     use crate::rejection::{PyNotice, PyRejection};
     #[pymodule_export]
@@ -51,6 +52,8 @@ mod _native {
     use crate::statement::PyStatement;
     #[pymodule_export]
     use crate::store::PyStore;
+    #[pymodule_export]
+    use crate::totals::{PyTotal, PyTotals};
     #[pymodule_export]
     use crate::usage::PyUsage;
 }

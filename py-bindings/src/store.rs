@@ -7,7 +7,7 @@ use cloudstack_usage::store::{StoreError, StoreErrorKind, UsageQuery, UsageStore
 use cloudstack_usage::{Period, Secret, UsageRecord};
 use cloudstack_usage_store::StoreLocation;
 use pyo3::prelude::*;
-use rating_engine::{Bill, PriceBook, Rating};
+use rating_engine::{PriceBook, Rating};
 
 use crate::bill::PyBill;
 use crate::book::PyPriceBook;
@@ -16,6 +16,7 @@ use crate::inventory::PyInventory;
 use crate::period::PyPeriod;
 use crate::rate;
 use crate::signals;
+use crate::totals::PyTotals;
 use crate::usage::{Batch, PyUsage};
 
 /// A store behind its port, whichever it is.
@@ -137,8 +138,26 @@ impl PyStore {
         cloud: &str,
     ) -> Result<PyBill, Failure> {
         let (book, period) = (&book.0, period.0);
-        let bill = self.with(py, cloud, |store| rate_store(store, cloud, book, period))?;
+        let bill = self.with(py, cloud, |store| {
+            rate_store(store, cloud, book, period, rate::to_bill)
+        })?;
         Ok(PyBill(Arc::new(bill)))
+    }
+
+    /// The exact sums of what a period costs, without statements and findings.
+    #[pyo3(signature = (book, period, *, cloud = "cloudstack"))]
+    fn totals(
+        &self,
+        py: Python<'_>,
+        book: &PyPriceBook,
+        period: &PyPeriod,
+        cloud: &str,
+    ) -> Result<PyTotals, Failure> {
+        let (book, period) = (&book.0, period.0);
+        let totals = self.with(py, cloud, |store| {
+            rate_store(store, cloud, book, period, rate::to_totals)
+        })?;
+        Ok(PyTotals(Arc::new(totals)))
     }
 
     fn __enter__(store: PyRef<'_, Self>) -> PyRef<'_, Self> {
@@ -176,12 +195,14 @@ fn closed(path: &Path) -> StoreError {
     StoreError::new(StoreErrorKind::Unavailable, message)
 }
 
-fn rate_store(
+/// Gives all usage of a period to a rating, which `finish` ends.
+fn rate_store<T>(
     store: &mut dyn UsageStore,
     cloud: &str,
     book: &PriceBook,
     period: Period,
-) -> Result<Bill, Failure> {
+    finish: impl FnOnce(Rating<'_>) -> T,
+) -> Result<T, Failure> {
     let mut builder = rate::builder(book);
     store.snapshots(cloud, None, &mut |snapshot| {
         builder.observe(snapshot);
@@ -197,7 +218,7 @@ fn rate_store(
     for stored in store.rejections(cloud, range)? {
         rating.reject(&stored.rejection);
     }
-    Ok(rating.finish())
+    Ok(finish(rating))
 }
 
 /// Hands over records one by one, looking for signals now and then.

@@ -75,6 +75,29 @@ def test_a_bill_is_its_input_and_nothing_else(month: Month) -> None:
     assert other != month.bill and other.digest != month.bill.digest
 
 
+def test_totals_are_the_exact_sums_of_the_bill(month: Month) -> None:
+    totals = csb.totals(month.book, month.usage, month.inventory, month.period)
+    assert (totals.exact, totals.currency) == (month.bill.exact, month.bill.currency)
+    assert totals.period == month.bill.period
+    assert sum(total.exact for total in totals.totals) == totals.exact
+    sums = totals.by_account()
+    assert sums == {statement.account: statement.exact for statement in month.bill.statements}
+
+    def summed(things: Iterator[csb.Line] | Iterator[csb.Total]) -> dict[Any, Fraction]:
+        result: dict[Any, Fraction] = {}
+        for thing in things:
+            owner = (thing.domain, thing.account, thing.project, thing.cost_centre)
+            key = (owner, thing.resource, thing.item_kind, thing.item)
+            result[key] = result.get(key, Fraction(0)) + thing.exact
+        return result
+
+    assert summed(iter(totals.totals)) == summed(month.lines())
+    first = totals.totals[0]
+    assert first.usage_type is not None and first.billing_account in sums
+    assert first == totals.totals[0] and first != totals.totals[1]
+    assert repr(first) == f"<Total {first.item} of {first.resource}>"
+
+
 def test_numbers_and_instants_have_exact_types(month: Month) -> None:
     for line in month.lines():
         assert type(line.amount) is Decimal and line.amount.as_tuple().exponent == -2

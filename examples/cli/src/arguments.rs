@@ -9,6 +9,7 @@ use crate::command::discount::DiscountArgs;
 use crate::command::doctor::DoctorArgs;
 use crate::command::documents::DocumentsArgs;
 use crate::command::explain::ExplainArgs;
+use crate::command::factor::FactorArgs;
 use crate::command::findings::FindingsArgs;
 use crate::command::forecast::ForecastArgs;
 use crate::command::issue::IssueArgs;
@@ -62,6 +63,8 @@ enum Command {
     Diff(Box<DiffArgs>),
     /// Add or end a discount: a new version of the price book.
     Discount(Box<DiscountArgs>),
+    /// Add or end a factor on prices: a new version of the price book.
+    Factor(Box<FactorArgs>),
     /// Forecast the bill of the running month.
     Forecast(Box<ForecastArgs>),
     /// Set, clear, import or list labels: tags of our own, in the database.
@@ -105,6 +108,7 @@ impl Arguments {
             Command::Findings(arguments) => arguments.run(self.json),
             Command::Diff(arguments) => arguments.run(self.json),
             Command::Discount(arguments) => arguments.run(self.json),
+            Command::Factor(arguments) => arguments.run(self.json),
             Command::Forecast(arguments) => arguments.run(self.json),
             Command::Label(arguments) => arguments.run(self.json),
             Command::Leaks(arguments) => arguments.run(self.json),

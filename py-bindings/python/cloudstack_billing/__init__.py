@@ -19,8 +19,11 @@ from cloudstack_billing._native import (
     Rejection,
     Statement,
     Store,
+    Total,
+    Totals,
     Usage,
     rate,
+    totals,
 )
 from cloudstack_billing.errors import (
     BillingError,
@@ -61,7 +64,10 @@ __all__ = [
     "Statement",
     "Store",
     "StoreError",
+    "Total",
+    "Totals",
     "Usage",
     "UsageError",
     "rate",
+    "totals",
 ]

@@ -24,8 +24,11 @@ __all__ = [
     "Rejection",
     "Statement",
     "Store",
+    "Total",
+    "Totals",
     "Usage",
     "rate",
+    "totals",
 ]
 
 _T_co = TypeVar("_T_co", covariant=True)
@@ -179,6 +182,9 @@ class Store:
     def rate(self, book: PriceBook, period: Period, *, cloud: str = "cloudstack") -> Bill:
         """Rates the usage of a period, record by record: memory stays bounded. Reads what
         lies around the period as well, since it decides where in a window usage was."""
+    def totals(self, book: PriceBook, period: Period, *, cloud: str = "cloudstack") -> Totals:
+        """The exact sums of what a period costs, record by record, without statements and
+        findings: several times as fast as `rate`."""
     def __enter__(self) -> Self: ...
     def __exit__(self, *_exception: object) -> None: ...
 
@@ -188,6 +194,14 @@ def rate(book: PriceBook, usage: Usage, inventory: Inventory, period: Period) ->
     Give usage of two days more on each side of the period where there is some: windows
     beside a record say where in its window a resource was used. Raises `RatingError` when
     book and inventory do not fit together.
+    """
+
+def totals(book: PriceBook, usage: Usage, inventory: Inventory, period: Period) -> Totals:
+    """The exact sums of what a period costs, without statements and findings.
+
+    They are those of the bill that `rate` makes of the same input, several times as fast.
+    Nothing says here what was wrong with the input: look at the findings of a bill first.
+    Raises `RatingError` when book and inventory do not fit together.
     """
 
 @final
@@ -541,6 +555,67 @@ class Finding:
     @property
     def message(self) -> str:
         """The whole in words."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class Totals:
+    """What a period costs, as exact sums alone: net of discounts and with minimum and maximum
+    charges; before credits, rounding and taxes, which belong to statements."""
+
+    @property
+    def period(self) -> Period:
+        """The billing period."""
+    @property
+    def currency(self) -> str:
+        """The currency's ISO 4217 code."""
+    @property
+    def exact(self) -> Fraction:
+        """The sum of everything, exact."""
+    @property
+    def totals(self) -> Items[Total]:
+        """The sums, one for each thing of each resource, owner and cost centre."""
+    def by_account(self) -> dict[str, Fraction]:
+        """The exact sum of each billing account, by its domain's id."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class Total:
+    """What one thing of one resource, owner and cost centre costs."""
+
+    @property
+    def billing_account(self) -> str:
+        """The id of the billing account's domain."""
+    @property
+    def domain(self) -> str:
+        """The id of the domain that owns the resource."""
+    @property
+    def account(self) -> str | None:
+        """The id of the account that owns the resource, where an account does."""
+    @property
+    def project(self) -> str | None:
+        """The id of the project that owns the resource, where a project does."""
+    @property
+    def cost_centre(self) -> str | None:
+        """The cost centre."""
+    @property
+    def resource(self) -> str:
+        """The id of the resource charged; its description where CloudStack gives no id."""
+    @property
+    def usage_type(self) -> int | None:
+        """CloudStack's number of the usage type; `None` of a minimum charge."""
+    @property
+    def item_kind(self) -> str:
+        """The kind of item charged: `meter`, `service`, `package` or `minimum`."""
+    @property
+    def item(self) -> str:
+        """The item charged: `cpu`, `ram`, `disk`, …, or a service's or package's name."""
+    @property
+    def exact(self) -> Fraction:
+        """The amount after discounts, exact; zero where it is exempt."""
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]

@@ -7,6 +7,7 @@ pub(crate) mod discount;
 pub(crate) mod doctor;
 pub(crate) mod documents;
 pub(crate) mod explain;
+pub(crate) mod factor;
 pub(crate) mod findings;
 pub(crate) mod forecast;
 pub(crate) mod issue;

@@ -112,49 +112,6 @@ fn a_book_is_changed_with_author_and_reason_or_only_compared() {
     let same = good(csbill(path).args(["diff", "old.toml", "old.toml"]));
     assert_eq!(same, "nobody pays anything else\n");
 
-    // in place, and every kind of change
-    good(&mut replace(path, &old, &[]));
-    let change = |arguments: &[&str]| {
-        good(
-            csbill(path)
-                .args(arguments)
-                .args(["--book", "old.toml"])
-                .args(WHO),
-        )
-    };
-    change(&[
-        "discount",
-        "add",
-        "id=spring",
-        "percent=5",
-        "meters=cpu,ram",
-        "from=2026-11-01",
-    ]);
-    change(&["discount", "end", "spring", "--until", "2026-11-30"]);
-    change(&[
-        "package",
-        "add",
-        "id=Tin",
-        "tag=Package=Tin",
-        "services=Backup",
-    ]);
-    change(&["package", "unset", "Tin", "Backup", "--from", "2026-12-01"]);
-    change(&["package", "set", "Tin", "Backup"]);
-    let last = change(&[
-        "price",
-        "add",
-        "id=later",
-        "meter=security_group",
-        "amount=1",
-        "per=month",
-        "from=2027-01-01",
-    ]);
-    assert!(last.contains("version 7 written"), "{last}");
-    assert!(
-        read("old.toml").starts_with(old.text.lines().next().unwrap()),
-        "comments stay"
-    );
-
     // what is wrong is named, and nothing is written
     let before = read("old.toml");
     let wrong = run(csbill(path)
@@ -183,6 +140,71 @@ fn a_book_is_changed_with_author_and_reason_or_only_compared() {
     ]));
     assert_eq!(anonymous.code, 2, "a change has an author");
     assert_eq!(read("old.toml"), before);
+}
+
+#[test]
+fn every_kind_of_change_is_a_new_version_in_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let old = old_book(path);
+    good(&mut replace(path, &old, &[]));
+    let change = |arguments: &[&str]| {
+        good(
+            csbill(path)
+                .args(arguments)
+                .args(["--book", "old.toml"])
+                .args(WHO),
+        )
+    };
+    change(&[
+        "discount",
+        "add",
+        "id=spring",
+        "percent=5",
+        "meters=cpu,ram",
+        "from=2026-11-01",
+    ]);
+    change(&["discount", "end", "spring", "--until", "2026-11-30"]);
+    change(&[
+        "factor",
+        "add",
+        "id=large-disks",
+        "factor=0.90",
+        "meters=disk",
+        r#"at_least={"size":"200 GiB"}"#,
+        "from=2026-11-01",
+    ]);
+    change(&["factor", "end", "large-disks", "--until", "2026-11-30"]);
+    change(&[
+        "package",
+        "add",
+        "id=Tin",
+        "tag=Package=Tin",
+        "services=Backup",
+    ]);
+    change(&["package", "unset", "Tin", "Backup", "--from", "2026-12-01"]);
+    change(&["package", "set", "Tin", "Backup"]);
+    let last = change(&[
+        "price",
+        "add",
+        "id=later",
+        "meter=security_group",
+        "amount=1",
+        "per=month",
+        "from=2027-01-01",
+    ]);
+    assert!(last.contains("version 9 written"), "{last}");
+    let book = std::fs::read_to_string(path.join("old.toml")).unwrap();
+    for row in [
+        "id = \"spring\"",
+        "id = \"large-disks\"",
+        "id = \"Tin\"",
+        "id = \"later\"",
+    ] {
+        assert!(book.contains(row), "{row} in {book}");
+    }
+    let first = old.text.lines().next().unwrap();
+    assert!(book.starts_with(first), "comments stay");
 }
 
 #[test]
