@@ -13,6 +13,37 @@ use crate::statement::Item;
 ///
 /// Made by [`Rating::totals`](crate::Rating::totals). The sum of a billing account is the
 /// [`exact`](crate::Statement::exact) total of its statement, but for credits.
+///
+/// ```
+/// use cloudstack_usage::{Inventory, parse_usage_page};
+/// use rating_engine::{PriceBook, Rating};
+///
+/// let book = PriceBook::from_toml(r#"
+///     schema = 1
+///     name = "Example"
+///     currency = "EUR"
+///     zone = "UTC"
+///     compute = "allocated"
+///     [[price]]
+///     id = "ip"
+///     meter = "ip"
+///     amount = "0.005"
+///     per = "hour"
+/// "#).unwrap();
+/// let page = parse_usage_page("page 1", br#"{"listusagerecordsresponse": {"count": 1, "usagerecord": [{
+///     "usagetype": 3, "usageid": "address", "domainid": "acme", "accountid": "billing",
+///     "startdate": "2026-10-05T00:00:00+0000", "enddate": "2026-10-05T23:59:59+0000",
+///     "rawusage": "24", "usage": "24 Hrs", "description": "an address"}]}}"#).unwrap();
+///
+/// let inventory = Inventory::default();
+/// let october = book.civil_period("2026-10-01".parse().unwrap(), "2026-10-31".parse().unwrap()).unwrap();
+/// let mut rating = Rating::new(&book, &inventory, october).unwrap();
+/// page.records.iter().for_each(|parsed| rating.push(&parsed.record));
+/// let totals = rating.totals();
+/// assert_eq!(totals.exact().to_string(), "3/25"); // 24 h at 0.005
+/// assert_eq!(totals.totals[0].item.name(), "ip");
+/// assert_eq!(totals.by_account().len(), 1);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Totals {
     /// The billing period, as half-open UTC instants.
@@ -23,7 +54,7 @@ pub struct Totals {
     pub totals: Vec<Total>,
 }
 
-/// What one thing of one resource, owner and cost centre costs.
+/// What one thing of one resource, owner and cost centre costs; see [`Totals`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Total {
     /// The billing account's domain.

@@ -628,6 +628,15 @@ impl PriceBook {
     }
 
     /// The civil date of an instant, in the book's zone.
+    ///
+    /// ```
+    /// # let head = "schema = 1\nname = \"B\"\ncurrency = \"EUR\"\nzone = \"Europe/Berlin\"\ncompute = \"running\"";
+    /// use rating_engine::PriceBook;
+    ///
+    /// let book = PriceBook::from_toml(head).unwrap();
+    /// let date = book.civil_date("2026-10-31T23:30:00Z".parse().unwrap());
+    /// assert_eq!(date.to_string(), "2026-11-01");
+    /// ```
     pub fn civil_date(&self, instant: DateTime<Utc>) -> NaiveDate {
         self.zones.date(instant)
     }
