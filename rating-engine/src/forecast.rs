@@ -13,9 +13,9 @@ use serde_json::{Value, json};
 use crate::book::PriceBook;
 use crate::error::RatingError;
 use crate::exact::Exact;
-use crate::finding::FindingKind;
+use crate::finding::{Finding, FindingKind};
 use crate::money::{Amount, Money};
-use crate::rate::Rating;
+use crate::rate::{Rating, sort_findings};
 use crate::statement::Bill;
 use crate::usage::StreamKey;
 
@@ -110,16 +110,17 @@ pub fn forecast(
     let everything = known.iter().copied().chain(&imagined);
     let mut bill = rate(book, inventory, period, everything)?;
     // nothing was forgotten in a time that nobody can have metered yet
-    bill.findings.retain(|finding| {
-        let ahead = finding
-            .period
-            .is_some_and(|period| period.start() >= known_until);
-        let of_metering = matches!(
+    let of_metering = |finding: &Finding| {
+        matches!(
             finding.kind,
             FindingKind::NotMetered | FindingKind::OwnerNotMetered
-        );
-        !(ahead && of_metering)
-    });
+        )
+    };
+    bill.findings.retain(|finding| !of_metering(finding));
+    let until_now = to_date.findings.iter();
+    bill.findings
+        .extend(until_now.filter(|finding| of_metering(finding)).cloned());
+    sort_findings(&mut bill.findings);
     Ok(Forecast {
         bill,
         to_date,

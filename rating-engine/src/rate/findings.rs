@@ -61,7 +61,7 @@ pub(super) fn findings(
 }
 
 /// Dearest first; what has no value last; then by kind and words.
-pub(super) fn sort(findings: &mut [Finding]) {
+pub(crate) fn sort_findings(findings: &mut [Finding]) {
     findings.sort_by(|left, right| order(left).cmp(&order(right)));
 }
 

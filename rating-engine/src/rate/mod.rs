@@ -26,4 +26,5 @@ mod totals;
 mod uncertainty;
 
 pub(crate) use coverage::hours;
+pub(crate) use findings::sort_findings;
 pub use rating::Rating;

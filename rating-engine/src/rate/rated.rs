@@ -120,7 +120,7 @@ impl Rated<'_, '_> {
             &view,
             self.prepared,
         ));
-        findings::sort(&mut findings);
+        findings::sort_findings(&mut findings);
 
         let currency = plan.book.currency;
         let minor = statements

@@ -31,6 +31,8 @@ mod secrets;
 #[cfg(feature = "mariadb")]
 mod server_crashes;
 mod shadow;
+mod small_cloud;
+mod snapshots;
 mod support;
 mod syncs;
 mod time_travel;
