@@ -22,6 +22,7 @@ impl LineItem {
         for segment in &self.explanation.segments {
             self.explain_segment(segment, &mut text);
         }
+        self.explain_records(&mut text);
         self.explain_sum(&mut text);
         text
     }
@@ -82,6 +83,18 @@ impl LineItem {
             "  level {} -> {quantity} {} (exactly {}) = {} exactly, {} after discounts",
             segment.level, self.unit, segment.quantity, segment.list, segment.net
         );
+    }
+
+    fn explain_records(&self, text: &mut String) {
+        for run in &self.explanation.usage {
+            let (records, raw_usage) = (run.records, run.raw_usage);
+            let _ = writeln!(
+                text,
+                "from {records} record(s) of type {} in {}, rawusage {raw_usage}",
+                run.usage_type.id(),
+                run.period
+            );
+        }
     }
 
     fn explain_sum(&self, text: &mut String) {

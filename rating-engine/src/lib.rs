@@ -58,7 +58,7 @@ pub use rounding::{RoundingMode, RoundingPoint};
 pub use simulate::{Effect, PartEffect, Simulation, StatementEffect, simulate};
 pub use statement::{
     AppliedFactor, Bill, BookVersion, Bound, Counts, CreditUse, Explanation, Item, LineItem,
-    Placement, PriceChoice, Reduction, Segment, Statement, TaxLine,
+    Placement, PriceChoice, RecordRun, Reduction, Segment, Statement, TaxLine,
 };
 pub use totals::{Total, Totals};
 pub use unit::{Measure, PriceUnit};

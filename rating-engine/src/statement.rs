@@ -1,7 +1,9 @@
 //! What a run gives: statements with line items, findings and evidence.
 
 use chrono::{DateTime, Utc};
-use cloudstack_usage::{DomainId, Holder, Moment, Period, ResourceId, Tag, VmId, VolumeId};
+use cloudstack_usage::{
+    DomainId, Holder, Moment, Period, ResourceId, Tag, UsageType, VmId, VolumeId,
+};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
@@ -275,6 +277,23 @@ pub struct Explanation {
     pub reductions: Vec<Reduction>,
     /// Number of usage records behind the segments; a record that is cut counts in each.
     pub records: u64,
+    /// Which records these are: with the line's resource and owner they name each one, since
+    /// CloudStack gives records no id. Copies of a record are among them.
+    pub usage: Vec<RecordRun>,
+}
+
+/// Usage records of one type and amount in windows of one length, one after the other.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RecordRun {
+    /// Their usage type.
+    pub usage_type: UsageType,
+    /// From the beginning of the first window to the end of the last.
+    pub period: Period,
+    /// How many they are: a window each.
+    pub records: u64,
+    /// The `rawusage` of each.
+    #[serde(serialize_with = "as_text")]
+    pub raw_usage: Decimal,
 }
 
 /// A price that was considered.

@@ -27,20 +27,23 @@
 #[path = "builders/mod.rs"]
 mod support;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::sync::mpsc;
 
 use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 use cloudstack_usage::{
-    Inventory, InventoryBuilder, Period, Snapshot, UsageLifetimes, UsageRecord, UsageType,
-    parse_usage_record,
+    Inventory, InventoryBuilder, Period, ResourceId, Snapshot, UsageLifetimes, UsageRecord,
+    UsageType, parse_usage_record,
 };
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use rating_engine::{
-    Bill, Exact, FindingKind, Issued, LineItem, Money, PriceBook, PriceKind, Rating, correct,
+    Bill, Exact, FindingKind, Issued, LineItem, Money, PriceBook, PriceKind, Rating, RecordRun,
+    correct,
 };
+
+use rust_decimal::Decimal;
 
 use support::replay::replay;
 use support::scene::{Rules, Scene, ZONES, civil_month, instant_text, read, scene};
@@ -338,8 +341,14 @@ proptest! {
     #[test]
     fn every_line_names_a_price_or_a_reason(scene in scene(Rules::OfTheMonth)) {
         let bill = scene.rate();
+        let given = windows_of(&scene.records());
         prop_assert_eq!(bill.book.digest.len(), 64);
         for line in lines(&bill) {
+            // the records told are records that were given, and as many as were counted
+            let told = &line.explanation.usage;
+            prop_assert!(told.iter().flat_map(|run| windows_told(line, run)).all(|window| given.contains(&window)));
+            let records: u64 = told.iter().map(|run| run.records).sum();
+            prop_assert!(0 < records && records <= line.explanation.records, "{}", line.explain());
             prop_assert!(!line.price.is_empty() || line.exemption.is_some());
             let chosen: Vec<&str> = line.explanation.prices.iter().filter(|choice| choice.chosen).map(|choice| choice.price.as_str()).collect();
             let expected: Vec<&str> = if line.price.is_empty() { Vec::new() } else { vec![&line.price] };
@@ -582,6 +591,29 @@ fn inventory_of(scene: &Scene) -> Inventory {
 }
 
 /// Rates records that several threads parse, as chunks come in.
+/// Type, resource, `rawusage` and window of a record.
+type Window = (UsageType, ResourceId, Decimal, Period);
+
+fn windows_of(records: &[String]) -> BTreeSet<Window> {
+    let records = records.iter().map(|json| parse_usage_record(json).unwrap());
+    records
+        .map(|record| {
+            let (usage_type, identity) = (record.usage_type, record.identity());
+            (usage_type, identity, record.raw_usage, record.window)
+        })
+        .collect()
+}
+
+fn windows_told(line: &LineItem, run: &RecordRun) -> Vec<Window> {
+    let length = (run.period.end() - run.period.start()) / i32::try_from(run.records).unwrap();
+    let windows = (0..i32::try_from(run.records).unwrap()).map(|number| {
+        let start = run.period.start() + length * number;
+        let window = Period::new(start, start + length).unwrap();
+        (run.usage_type, line.resource.clone(), run.raw_usage, window)
+    });
+    windows.collect()
+}
+
 fn rate_in_threads(
     book: &PriceBook,
     inventory: &Inventory,

@@ -12,6 +12,7 @@ use super::key_text::KeyText;
 use super::limits::TrueUp;
 use super::names;
 use super::parts::{Part, Rule, Timeline, instant, resource_kind};
+use super::record_runs;
 use super::settle::{Balances, fixed_amount, settle};
 use crate::allocate::allocate_grouped;
 use crate::book::model::{DiscountAmount, Per, Price, PriceKind, Target};
@@ -620,6 +621,7 @@ impl<'p, 'a> LineBuilder<'_, 'p, 'a> {
                 .collect(),
             reductions: self.reductions(),
             records: self.parts.iter().map(|part| part.records).sum(),
+            usage: record_runs::behind(self.timelines, self.parts),
         }
     }
 

@@ -18,6 +18,7 @@ mod prepared;
 mod prorate;
 mod rated;
 mod rating;
+mod record_runs;
 mod records_only;
 mod settle;
 mod sizes;

@@ -404,5 +404,6 @@ pub(super) fn fixed_amount(period: Period, net: &Exact) -> Explanation {
         }],
         reductions: Vec::new(),
         records: 0,
+        usage: Vec::new(),
     }
 }

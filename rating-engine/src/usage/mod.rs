@@ -15,6 +15,8 @@ mod window;
 pub(crate) use attachment::Attachments;
 pub(crate) use grid::Grid;
 pub(crate) use placement::{Placed, place, spread};
+#[cfg(test)]
+pub(crate) use run::Entry;
 pub(crate) use run::Run;
 pub(crate) use shown::Shown;
 pub(crate) use stream::{Stream, StreamKey};

@@ -57,6 +57,7 @@ pub(crate) fn line(key: &str, net: Exact, currency: Currency) -> LineItem {
             segments: Vec::new(),
             reductions: Vec::new(),
             records: 1,
+            usage: Vec::new(),
         },
     }
 }
