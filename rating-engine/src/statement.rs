@@ -291,7 +291,7 @@ pub struct RecordRun {
     pub period: Period,
     /// How many they are: a window each.
     pub records: u64,
-    /// The `rawusage` of each.
+    /// The `rawusage` of each, without zeros at its end.
     #[serde(serialize_with = "as_text")]
     pub raw_usage: Decimal,
 }

@@ -180,6 +180,7 @@ fn but_for_the_shape(bill: &Bill) -> String {
     let lines = bill.statements.iter_mut();
     for line in lines.flat_map(|statement| &mut statement.lines) {
         line.explanation.records = 0;
+        line.explanation.usage.clear();
         line.explanation.segments = adjacent_as_one(&line.explanation.segments);
     }
     bill.to_json().to_string()
