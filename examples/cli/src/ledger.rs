@@ -80,6 +80,16 @@ impl Ledger {
         })
     }
 
+    /// The price book of this name that was kept last (none: now; else until that instant).
+    pub(crate) fn book(
+        &mut self,
+        name: &str,
+        known_on: Option<DateTime<Utc>>,
+    ) -> Result<Option<Document>, Failure> {
+        let kind = DocumentKind::PriceBook;
+        Ok(self.store.document(&self.cloud, kind, name, known_on)?)
+    }
+
     /// Keeps a price book under its name. Says whether it is new.
     pub(crate) fn keep_book(
         &mut self,

@@ -12,8 +12,13 @@ use crate::input::Input;
 
 /// Reads a price book; the name says whether it is JSON, all else is TOML.
 pub(crate) fn load_book(path: &Path) -> Result<PriceBook, Failure> {
+    Ok(read_book(path)?.0)
+}
+
+/// A price book with its text, to be kept.
+pub(crate) fn read_book(path: &Path) -> Result<(PriceBook, String), Failure> {
     let text = std::fs::read_to_string(path).map_err(|error| Failure::file(path, &error))?;
-    parse_book(path, &text)
+    Ok((parse_book(path, &text)?, text))
 }
 
 /// The text of the price book that a bill was made with, to be kept with it.
@@ -21,8 +26,8 @@ pub(crate) fn load_book(path: &Path) -> Result<PriceBook, Failure> {
 /// # Errors
 /// When the file cannot be read, or has another content by now.
 pub(crate) fn text_of_book(path: &Path, rated: &BookVersion) -> Result<String, Failure> {
-    let text = std::fs::read_to_string(path).map_err(|error| Failure::file(path, &error))?;
-    if parse_book(path, &text)?.digest() != rated.digest {
+    let (book, text) = read_book(path)?;
+    if book.digest() != rated.digest {
         let message = format!(
             "{} was changed while the bill was made; nothing was issued, run it again",
             path.display()

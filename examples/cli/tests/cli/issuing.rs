@@ -100,3 +100,37 @@ fn a_bill_is_issued_once_and_corrected_as_often_as_needed() {
     assert_eq!(format!("-{}", total(&corrected.out)), total(&back.out));
     assert!(!bill["statements"].as_array().unwrap().is_empty());
 }
+
+#[test]
+fn a_price_book_is_known_as_it_was_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    sync_all(folder, &server(Options::default()));
+    let first = std::fs::read_to_string(book()).unwrap();
+    let second = first.replacen("amount = \"", "amount = \"1", 1);
+    let keep = |text: &str, at: &str| {
+        std::fs::write(folder.join("prices.toml"), text).unwrap();
+        let arguments = ["prices", "keep", "prices.toml", "--author", "ada"];
+        run(csbill(folder).args(arguments).args(["--recorded", at]))
+    };
+    assert_eq!(keep(&first, "2026-10-01T08:00:00Z").code, 0);
+    assert_eq!(keep(&second, "2026-10-20T08:00:00Z").code, 0);
+    let again = keep(&second, "2026-10-21T08:00:00Z");
+    assert_eq!(again.code, 3, "{}", again.err);
+
+    let name = rating_engine::PriceBook::from_toml(&first).unwrap();
+    let known = |more: &[&str]| {
+        let arguments = ["prices", "known", name.name()];
+        run(csbill(folder).args(arguments).args(more))
+    };
+    assert_eq!(known(&[]).out, second);
+    assert_eq!(known(&["--known-on", "2026-10-10T00:00:00Z"]).out, first);
+    let early = known(&["--known-on", "2026-09-30T00:00:00Z"]);
+    assert_eq!((early.code, early.out.as_str()), (3, ""));
+    assert!(early.err.contains("csbill documents list"), "{}", early.err);
+
+    // what is no price book is not kept
+    let broken = keep("schema = 1", "2026-10-22T08:00:00Z");
+    assert_eq!(broken.code, 4, "{}", broken.err);
+    assert_eq!(known(&[]).out, second);
+}
