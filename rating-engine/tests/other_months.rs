@@ -5,6 +5,8 @@
     reason = "in a test a panic is the report of a failure"
 )]
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use cloudstack_usage::{
     Account, Domain, Inventory, InventoryBuilder, IpAddress, Owner, Snapshot, UsageLifetimes,
@@ -478,6 +480,62 @@ fn an_attachment_that_no_sync_saw_is_known_from_its_rows() {
         under,
         [(at("03-10T18:00:00"), at("03-12T06:00:00"), hours(36))]
     );
+}
+
+/// The hours of a volume under each VM; those under none are left out.
+fn hours_under(syncs: &[Snapshot], records: &[UsageRecord]) -> BTreeMap<String, i128> {
+    let bill = rate(syncs, records);
+    let mut under = BTreeMap::new();
+    for line in lines(&bill, "disk") {
+        if let Some(vm) = &line.vm {
+            *under.entry(vm.to_string()).or_default() += line.used_millis / hours(1);
+        }
+    }
+    under
+}
+
+/// A row of a day of March in which a volume was attached for some hours.
+fn attached(vm: &str, day: u32, used: &str) -> UsageRecord {
+    let row = json!({"size": 1 << 30, "virtualmachineid": vm});
+    days(6, "data", (day, day), used, &row).remove(0)
+}
+
+/// Syncs of 2 and 16 March that see `data` under these VMs, and not since when.
+fn seen_under(vms: [Option<&str>; 2]) -> [Snapshot; 2] {
+    let mut syncs = [sync("03-02T02:00:00"), sync("03-16T02:00:00")];
+    for (sync, under) in syncs.iter_mut().zip(vms) {
+        sync.vms.push(vm("one", "02-01T00:00:00"));
+        sync.vms.push(vm("two", "02-01T00:00:00"));
+        let mut data = volume("data", "02-01T00:00:00", None);
+        data.vm = under.map(Into::into);
+        sync.volumes.push(data);
+    }
+    syncs
+}
+
+#[test]
+fn rows_tell_when_between_two_syncs_a_volume_was_taken_off() {
+    let mut records = days(6, "data", (0, 32), "24", &json!({"size": 1 << 30}));
+    records.extend((1..=9).map(|day| attached("one", day, "24")));
+    records.push(attached("one", 10, "6"));
+    let under = hours_under(&seen_under([Some("one"), None]), &records);
+    // until 10 March 06:00
+    assert_eq!(under, BTreeMap::from([("one".to_owned(), 9 * 24 + 6)]));
+}
+
+#[test]
+fn rows_tell_when_between_two_syncs_a_volume_was_attached_and_to_what_before() {
+    let mut records = days(6, "data", (0, 32), "24", &json!({"size": 1 << 30}));
+    // to `one` on 1 March, to `two` on the 4th and 5th and again on the 7th, to `one` since
+    // the 10th at 18:00
+    records.push(attached("one", 1, "24"));
+    records.extend([4, 5, 7].map(|day| attached("two", day, "24")));
+    records.push(attached("one", 10, "6"));
+    records.extend((11..=31).map(|day| attached("one", day, "24")));
+    let under = hours_under(&seen_under([None, Some("one")]), &records);
+    let expected = [("one", 24 + 6 + 21 * 24), ("two", 3 * 24)];
+    let expected = expected.map(|(vm, hours)| (vm.to_owned(), hours));
+    assert_eq!(under, BTreeMap::from(expected));
 }
 
 /// The hours before and after midnight of 15 March, where the price changes.

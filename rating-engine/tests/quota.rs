@@ -1,6 +1,7 @@
 //! The shadow against what a real Quota booked.
 #![expect(
     clippy::unwrap_used,
+    clippy::panic,
     clippy::disallowed_methods,
     reason = "in a test a panic is the report of a failure, and the recording is read from files"
 )]
@@ -16,7 +17,9 @@ use rating_engine::quota::{
     CauseKind, Comparison, Metadata, Quota, QuotaRating, RecordCharge, Tariff, book_from_tariffs,
     compare,
 };
-use rating_engine::{Bill, Currency, Exact, Money, PriceBook, Rating, RoundingMode};
+use rating_engine::{
+    Bill, Currency, Exact, Meter, Money, Price, PriceBook, PriceKind, Rating, RoundingMode, Target,
+};
 use rust_decimal::Decimal;
 
 #[path = "builders/recorded.rs"]
@@ -373,6 +376,147 @@ fn a_rule_beyond_what_is_understood_is_named_and_never_guessed() {
     assert!(with_rules(&[&deep]).problem.is_some());
     let long = vec!["1"; 100_000].join("+");
     assert!(with_rules(&[&long]).problem.is_some());
+}
+
+#[test]
+fn conditions_compare_as_javascript_does() {
+    let holds = |condition: &str| {
+        let charge = with_rules(&[&format!("{condition} ? 72 : 144")]);
+        let used = charge.used.map(|used| eight(&used));
+        match used.as_deref() {
+            Some("1.00000000") => true,
+            Some("2.00000000") => false,
+            other => panic!("{condition}: {other:?}, {:?}", charge.problem),
+        }
+    };
+    for condition in [
+        "1 < 2",
+        "2 > 1",
+        "1 <= 1",
+        "1 <= 2",
+        "2 >= 2",
+        "2 >= 1",
+        "-1 < 0",
+        "1 == 1",
+        "1 != 2",
+        "1 === 1",
+        "1 !== 2",
+        "1 !== '1'",
+        "'a' == 'a'",
+        "'a' < 'b'",
+        "'b' > 'a'",
+        "'a' <= 'a'",
+        "'a' + 'b' == 'ab'",
+        "true == true",
+        "true != false",
+        "null == null",
+        "null == undefined",
+        "null !== undefined",
+        "null != 0",
+        "'a' != null",
+        "undefined === undefined",
+        "!false",
+        "!(1 > 2)",
+        "1",
+    ] {
+        assert!(holds(condition), "{condition}");
+    }
+    for condition in [
+        "2 < 1",
+        "1 < 1",
+        "1 > 2",
+        "1 > 1",
+        "2 <= 1",
+        "1 >= 2",
+        "1 == 2",
+        "1 != 1",
+        "1 === 2",
+        "1 !== 1",
+        "1 === '1'",
+        "'a' == 'b'",
+        "'b' < 'a'",
+        "'a' > 'a'",
+        "true == false",
+        "null === undefined",
+        "undefined == 0",
+        "null == 'a'",
+        "!true",
+        "0",
+        "0 / 0",
+        "0 / 0 < 1",
+    ] {
+        assert!(!holds(condition), "{condition}");
+    }
+    // what nobody knows is named, wherever it stands
+    for rule in [
+        "value.host + 1",
+        "value.host == 1",
+        "1 != value.host",
+        "value.host < 1",
+    ] {
+        let problem = with_rules(&[rule]).problem.unwrap();
+        assert!(problem.contains("value.host"), "{rule}: {problem}");
+    }
+}
+
+#[test]
+fn a_rule_may_be_long_and_nested_up_to_a_bound() {
+    let used = |rule: &str| with_rules(&[rule]).used.map(|used| eight(&used));
+    let nested = |depth: usize| format!("{}72{}", "(".repeat(depth), ")".repeat(depth));
+    assert_eq!(used(&nested(58)).as_deref(), Some("1.00000000"));
+    assert_eq!(used(&nested(59)), None);
+    let chain = |signs: usize| format!("{}{}", 72 - signs, "+1".repeat(signs));
+    assert_eq!(used(&chain(60)).as_deref(), Some("1.00000000"));
+    assert_eq!(used(&chain(61)), None);
+    // what is beside each other is not nested
+    let beside = format!("12{}", "+(1)".repeat(60));
+    assert_eq!(used(&beside).as_deref(), Some("1.00000000"));
+}
+
+#[test]
+fn a_rule_that_is_linear_in_the_size_is_three_prices_and_no_other_is_any() {
+    let (cpu, memory) = (
+        "value.computingResources.cpuNumber",
+        "value.computingResources.memory",
+    );
+    let book = |rule: &str| {
+        let tariff = Tariff {
+            activation_rule: Some(rule.replace("CPU", cpu).replace("MIB", memory)),
+            ..tariff(1, "5")
+        };
+        book_from_tariffs(&[tariff], Tz::UTC, Currency::from_code("EUR").unwrap())
+    };
+    // 20 - 8 + 1; 3 + 2 - 1 a vCPU; an eighth a MiB, 128 a GiB
+    let made = book("20 - 8 + 3 * CPU + CPU * 2 - CPU + MIB / 8 + -(-1)");
+    assert!(made.omitted.is_empty());
+    let made = PriceBook::from_toml(&made.toml).unwrap();
+    let amount = |meter: Meter| {
+        let of_meter = |price: &&Price| price.target == Target::Meter(meter);
+        let price = made.prices().iter().find(of_meter).unwrap();
+        price.kind.clone()
+    };
+    assert_eq!(amount(Meter::Vm), PriceKind::PerUnit(Decimal::from(13)));
+    assert_eq!(amount(Meter::Cpu), PriceKind::PerUnit(Decimal::from(4)));
+    assert_eq!(amount(Meter::Ram), PriceKind::PerUnit(Decimal::from(128)));
+    for rule in [
+        "CPU * MIB",
+        "CPU * CPU",
+        "CPU * (MIB + 1)",
+        "8 / (CPU + 1)",
+        "8 / CPU",
+        "CPU % 2",
+    ] {
+        assert_eq!(book(rule).omitted.len(), 1, "{rule}");
+    }
+}
+
+#[test]
+fn a_tariff_without_an_id_goes_by_its_place() {
+    let row = r#"{"usageType": 3, "tariffValue": 1, "effectiveDate": "2000-01-01T00:00:00+0000"}"#;
+    let json = format!(r#"{{"quotatarifflistresponse": {{"quotatariff": [{row}, {row}]}}}}"#);
+    let tariffs = Tariff::read_list(json.as_bytes()).unwrap();
+    let ids: Vec<&str> = tariffs.iter().map(|tariff| tariff.id.as_str()).collect();
+    assert_eq!(ids, ["1", "2"]);
 }
 
 #[test]
