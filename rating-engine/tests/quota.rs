@@ -829,6 +829,24 @@ fn a_copy_of_a_record_is_charged_twice_by_quota_and_held_by_us() {
     assert!(is_near(&amount(&result, CauseKind::HeldUsage), &worth));
 }
 
+#[test]
+fn what_costs_nothing_needs_no_counterpart() {
+    let recorded = Recorded::read();
+    let mut tariffs = recorded.tariffs();
+    for tariff in &mut tariffs {
+        tariff.value = Decimal::ZERO;
+        tariff.activation_rule = None;
+    }
+    let book = equivalent_book(&tariffs, Tz::UTC);
+    let quota = Quota::new(&tariffs, Metadata::new(&recorded.inventory, None), Tz::UTC);
+    let empty = QuotaRating::new(&quota, result_period(), Tz::UTC)
+        .finish()
+        .unwrap();
+    let free = bill(&recorded, &book, result_period());
+    assert!(!free.statements.is_empty());
+    assert!(compare(&empty, &free, &free).is_ok());
+}
+
 /// All that the recorded month has, each as `book_from_tariffs` has it, with more rows.
 fn with_rows_of(tariffs: &[Tariff], more: &str) -> PriceBook {
     let book = book_from_tariffs(tariffs, Tz::UTC, Currency::from_code("EUR").unwrap());

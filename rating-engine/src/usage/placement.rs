@@ -300,6 +300,8 @@ mod tests {
         // nothing is known of the day before: only the lifetime can place it
         let placed = hours_placed(&[Some(6), Some(24)], None);
         assert_eq!(placed[0], (0, 24, Placement::Spread));
+        let placed = hours_placed(&[Some(24), Some(6)], None);
+        assert_eq!(placed[1], (24, 48, Placement::Spread));
         let born = chrono::DateTime::from_timestamp_millis(18 * HOUR).unwrap();
         let placed = hours_placed(&[Some(6), Some(24)], Some(Period::from(born)));
         assert_eq!(placed[0], (18, 24, Placement::Lifetime));

@@ -141,7 +141,10 @@ fn records_of_one_window_add_up_before_they_go_on() {
     // a day in two records of one key, 10 and 14 hours
     let mut records = vm_days("vm", 1..=9, 1);
     records.extend([vm("vm", 10, 10, 1), vm("vm", 10, 14, 1)]);
-    assert_eq!(exact(&records), "31");
+    let bill = of(&prices(), &records, &Inventory::default()).bill;
+    assert_eq!(bill.exact.to_string(), "31");
+    let mut kinds = bill.findings.iter().map(|finding| finding.kind);
+    assert!(!kinds.any(|kind| kind == FindingKind::OverWindow));
 }
 
 #[test]
