@@ -10,7 +10,7 @@ mod support;
 
 use rating_engine::{LimitKind, Policy, TagMatch, TagMoments};
 
-use support::{book, book_with};
+use support::{at, between, book, book_with};
 
 #[test]
 fn every_part_of_a_book_can_be_read() {
@@ -78,4 +78,20 @@ fn a_tag_is_read_as_a_value_a_list_of_values_or_a_key_with_its_value() {
     assert!(billing.reads("Billing") && billing.reads("Billing:noCPU"));
     assert!(!billing.reads("Billing:noRAM") && !billing.reads("Other"));
     assert!(any.reads("Billing") && !any.reads("Billing:noCPU"));
+}
+
+#[test]
+fn dates_and_months_are_those_of_the_books_zone() {
+    let book = book_with("zone = \"Europe/Berlin\"", "");
+    let date = |text: &str| text.parse().unwrap();
+    // half past midnight in Berlin's winter
+    assert_eq!(book.civil_date(at("2026-10-31 23:30")), date("2026-11-01"));
+    let period = book.civil_period(date("2026-10-20"), date("2026-12-10"));
+    let months = book.civil_months(period.unwrap());
+    let expected = [
+        between("2026-10-19 22:00", "2026-10-31 23:00"),
+        between("2026-10-31 23:00", "2026-11-30 23:00"),
+        between("2026-11-30 23:00", "2026-12-10 23:00"),
+    ];
+    assert_eq!(months, expected);
 }

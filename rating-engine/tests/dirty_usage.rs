@@ -148,3 +148,48 @@ fn network_interfaces_of_one_record_have_more_time_than_its_window() {
     assert_eq!(support::exact(&bill, "nic").to_string(), "3");
     assert!(!findings(&bill).contains(&"over_window"));
 }
+
+#[test]
+fn what_is_counted_lies_evenly_in_its_window() {
+    // a thousand bytes from noon to noon across the beginning of the month, and the next day
+    let rows = "[[price]]\nid = \"sent\"\nmeter = \"traffic_sent\"\nunit = \"B\"\namount = 1\n"
+        .to_owned()
+        + IP;
+    let sent = |start: &str, end: &str| record(4, start, end, "1000");
+    let records = [
+        ip("2026-08-30 12:00", "2026-08-31 12:00", "24"),
+        sent("2026-08-31 12:00", "2026-09-01 12:00"),
+        sent("2026-09-01 12:00", "2026-09-02 12:00"),
+    ];
+    let bill = rate("", &rows, &records);
+    assert_eq!(support::exact(&bill, "traffic_sent").to_string(), "1500");
+}
+
+#[test]
+fn findings_come_dearest_first() {
+    let of = |id: &str, hours: &str| {
+        ip("2026-09-10", "2026-09-11", hours).replace("\"x\"", &format!("\"{id}\""))
+    };
+    let bill = rate("", IP, &[of("a", "25"), of("b", "30"), of("c", "27")]);
+    let named: Vec<String> = bill
+        .findings
+        .iter()
+        .filter_map(|finding| Some(finding.resource.as_ref()?.to_string()))
+        .collect();
+    assert_eq!(named, ["b", "c", "a"]);
+}
+
+#[test]
+fn a_customer_with_another_zone_at_either_end_of_the_period_is_named() {
+    let told = |from: &str, zone: &str| {
+        let change =
+            format!("[[zone_change]]\ndomain = \"ROOT/acme\"\nfrom = {from}\nzone = \"{zone}\"\n");
+        let book = book(&(change + IP));
+        let cloud = support::Cloud::new().ip("x", "2026-08-01", "2026-11-01");
+        let bill = cloud.rate(&book, month(&book, "2026-09"));
+        findings(&bill).contains(&"other_zone")
+    };
+    assert!(told("2026-09-16", "Europe/Paris"));
+    assert!(told("2026-01-01", "Europe/Paris"));
+    assert!(!told("2026-10-16", "Europe/Paris"));
+}

@@ -460,6 +460,48 @@ fn conditions_compare_as_javascript_does() {
 }
 
 #[test]
+fn what_a_rule_says_is_read_as_javascript_or_quota_read_it() {
+    let used = |rule: &str| with_rules(&[rule]).used.map(|used| eight(&used));
+    for rule in [
+        "/* half */ 36 /* twice */ * 2",
+        "/**/72",
+        "0.5 * 144",
+        "value['id'] == 'r' ? 72 : 0",
+        "lastTariffs['length'] + 72",
+    ] {
+        assert_eq!(used(rule).as_deref(), Some("1.00000000"), "{rule}");
+    }
+    // neither a number nor yes: nothing, and nothing is wrong
+    for rule in ["false", "'7.'", "'+7'", "'1_000'", "''", "'no'"] {
+        let charge = with_rules(&[rule]);
+        assert_eq!((charge.used, charge.problem), (None, None), "{rule}");
+    }
+    for (rule, named) in [
+        ("010", "010"),
+        ("1.2.3", "1.2.3"),
+        ("'a\\\\b'", "backslash"),
+        ("value.host", "value.host"),
+        ("value.host.name", "value.host.name"),
+        ("value.a_b", "value.a_b"),
+        ("value.a$b", "value.a$b"),
+        ("null.name", "asks for name"),
+        ("undefined.name", "asks for name"),
+        ("lastTariffs.size", "size"),
+        ("zone.id.length", "length"),
+    ] {
+        let charge = with_rules(&[rule]);
+        let problem = charge.problem.unwrap_or_default();
+        assert_eq!(charge.used, None, "{rule}");
+        assert!(problem.contains(named), "{rule}: {problem}");
+    }
+    // a name that is none of the variables is no variable that a record lacks
+    let problem = with_rules(&["tariff"]).problem.unwrap();
+    assert!(!problem.contains("for this record"), "{problem}");
+    let lacking = with_rules(&["project"]).problem.unwrap();
+    assert!(lacking.contains("for this record"), "{lacking}");
+}
+
+#[test]
 fn a_rule_may_be_long_and_nested_up_to_a_bound() {
     let used = |rule: &str| with_rules(&[rule]).used.map(|used| eight(&used));
     let nested = |depth: usize| format!("{}72{}", "(".repeat(depth), ")".repeat(depth));
@@ -468,6 +510,13 @@ fn a_rule_may_be_long_and_nested_up_to_a_bound() {
     let chain = |signs: usize| format!("{}{}", 72 - signs, "+1".repeat(signs));
     assert_eq!(used(&chain(60)).as_deref(), Some("1.00000000"));
     assert_eq!(used(&chain(61)), None);
+    let members = |count: usize| {
+        with_rules(&[&format!("value{}", ".x".repeat(count))])
+            .problem
+            .unwrap()
+    };
+    assert!(members(60).contains("value.x.x"));
+    assert!(members(61).contains("nested"));
     // what is beside each other is not nested
     let beside = format!("12{}", "+(1)".repeat(60));
     assert_eq!(used(&beside).as_deref(), Some("1.00000000"));
@@ -487,7 +536,7 @@ fn a_rule_that_is_linear_in_the_size_is_three_prices_and_no_other_is_any() {
         book_from_tariffs(&[tariff], Tz::UTC, Currency::from_code("EUR").unwrap())
     };
     // 20 - 8 + 1; 3 + 2 - 1 a vCPU; an eighth a MiB, 128 a GiB
-    let made = book("20 - 8 + 3 * CPU + CPU * 2 - CPU + MIB / 8 + -(-1)");
+    let made = book("20 - 8 + 3 * CPU + CPU * 2 - CPU + MIB / 8 + -(1 - 2)");
     assert!(made.omitted.is_empty());
     let made = PriceBook::from_toml(&made.toml).unwrap();
     let amount = |meter: Meter| {
