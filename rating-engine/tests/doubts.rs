@@ -445,8 +445,8 @@ fn one_value_in_place_of_another_is_one_doubt_and_a_gap_is_two() {
 #[test]
 fn a_cost_centre_in_doubt_moves_nothing_where_doubts_are_held() {
     let moved = [
-        ("CostCentre", "old", "2026-08-01", "2026-09-10"),
-        ("CostCentre", "new", "2026-09-10", "2026-11-01"),
+        ("CostCenter", "old", "2026-08-01", "2026-09-10"),
+        ("CostCenter", "new", "2026-09-10", "2026-11-01"),
     ];
     let times = ["2026-09-02", "2026-09-09", "2026-09-12", "2026-09-28"];
     let by_centre = |policy: &str| {
