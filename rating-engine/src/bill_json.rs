@@ -174,3 +174,15 @@ fn seconds(millis: i128) -> Value {
 fn decimal(exact: &Exact) -> String {
     exact.to_decimal_string(9, RoundingMode::HalfEven)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seconds_are_numbers_where_they_are_whole_and_exact_text_where_not() {
+        assert_eq!(seconds(2_000), json!(2));
+        assert_eq!(seconds(1_500), json!("1.500"));
+        assert_eq!(seconds(-1), json!("-0.001"));
+    }
+}

@@ -302,10 +302,8 @@ fn is_current(record: &UsageRecord, inventory: &Inventory, now: DateTime<Utc>) -
             .volumes
             .get(&VolumeId::from(id))
             .is_none_or(|volume| {
-                let attached = !record.is_attach_row() || volume.vm.at(now) == record.vm.as_ref();
                 agrees(volume.size_bytes.at(now), record.size_bytes.as_ref())
                     && owner(volume.owner.at(now))
-                    && attached
             }),
         _ => inventory
             .resources
@@ -437,5 +435,25 @@ fn quantity(record: &UsageRecord, amount: i128) -> Quantity {
         Unit::Time => Quantity::time(i64::try_from(amount).unwrap_or(i64::MAX)),
         Unit::Bytes => Quantity::bytes(u64::try_from(amount).unwrap_or(u64::MAX)),
         _ => Quantity::count(u64::try_from(amount).unwrap_or(u64::MAX)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cloudstack_usage::parse_usage_record;
+
+    use super::*;
+
+    #[test]
+    fn what_goes_on_is_measured_as_it_was() {
+        for (usage_type, unit) in [(3, Unit::Time), (4, Unit::Bytes), (21, Unit::Count)] {
+            let json = format!(
+                r#"{{"usagetype": {usage_type}, "usageid": "x", "rawusage": "24", "usage": "24", "description": "x",
+                    "domainid": "d", "domain": "d", "accountid": "a", "account": "a",
+                    "startdate": "2026-09-01T00:00:00+0000", "enddate": "2026-09-01T23:59:59+0000"}}"#
+            );
+            let quantity = quantity(&parse_usage_record(&json).unwrap(), 7);
+            assert_eq!((quantity.unit(), quantity.amount()), (unit, 7));
+        }
     }
 }

@@ -142,3 +142,45 @@ impl Meter {
         Some(meter)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_usage_type_but_those_of_vms_has_a_meter_of_its_own() {
+        let meters: Vec<(u32, &str)> = UsageType::ALL
+            .iter()
+            .filter_map(|known| Some((known.id(), Meter::of(*known)?.slug())))
+            .collect();
+        assert_eq!(
+            meters,
+            [
+                (3, "ip"),
+                (4, "traffic_sent"),
+                (5, "traffic_received"),
+                (6, "disk"),
+                (7, "template"),
+                (8, "iso"),
+                (9, "snapshot"),
+                (10, "security_group"),
+                (11, "load_balancer"),
+                (12, "port_forwarding"),
+                (13, "nic"),
+                (14, "vpn_user"),
+                (21, "disk_read_ops"),
+                (22, "disk_write_ops"),
+                (23, "disk_read_bytes"),
+                (24, "disk_write_bytes"),
+                (25, "vm_snapshot"),
+                (26, "volume_secondary"),
+                (27, "vm_snapshot_primary"),
+                (28, "backup"),
+                (29, "bucket"),
+                (30, "network"),
+                (31, "vpc"),
+            ]
+        );
+        assert_eq!(Meter::of(UsageType::Unknown(99)), None);
+    }
+}

@@ -11,7 +11,7 @@ mod support;
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
-use rating_engine::{BookError, PriceBook};
+use rating_engine::{BookError, PriceBook, PriceKind};
 
 use support::{at, book, book_text, book_with};
 
@@ -260,6 +260,195 @@ fn every_slug_has_a_book_with_just_that_error() {
     seen.insert("not_exact");
     let all: BTreeSet<&str> = BookError::SLUGS.iter().copied().collect();
     assert_eq!(seen, all);
+}
+
+/// All errors of a book, as slug and place.
+fn found(text: &str) -> Vec<(String, String)> {
+    let errors = errors(text);
+    let both = errors.iter().map(|error| (error.slug(), error.place()));
+    both.map(|(slug, place)| (slug.to_owned(), place.to_owned()))
+        .collect()
+}
+
+/// The errors of a book of these rows are just these.
+fn expect(rows: &str, expected: &[(&str, &str)]) {
+    let all = found(&book_text("", rows));
+    let all: Vec<(&str, &str)> = all
+        .iter()
+        .map(|(slug, place)| (slug.as_str(), place.as_str()))
+        .collect();
+    assert_eq!(all, expected, "{rows}");
+}
+
+#[test]
+fn a_schema_that_is_missing_is_another_error_than_one_of_a_wrong_type() {
+    let rest = "name = \"n\"\ncurrency = \"EUR\"\nzone = \"UTC\"\ncompute = \"running\"\n";
+    let slugs =
+        |text: &str| -> Vec<String> { found(text).into_iter().map(|(slug, _)| slug).collect() };
+    assert_eq!(slugs(rest), ["missing"]);
+    assert_eq!(slugs(&format!("schema = \"one\"\n{rest}")), ["wrong_type"]);
+    assert!(slugs(&format!("schema = 1\n{rest}")).is_empty());
+}
+
+#[test]
+fn a_price_is_of_just_one_thing_that_is_there() {
+    let of = |target: &str| {
+        format!(
+            "[[service]]\nid = \"S\"\namount = 1\nper = \"month\"\n[[package]]\nid = \"P\"\nservices = []\n\
+             [[price]]\nid = \"p\"\namount = 1\nper = \"month\"\nscope = {{ domain = \"a\" }}\n{target}\n"
+        )
+    };
+    for good in ["meter = \"cpu\"", "service = \"S\"", "package = \"P\""] {
+        expect(&of(good), &[]);
+    }
+    expect(&of(""), &[("missing", "price[1]")]);
+    expect(
+        &of("service = \"S\"\npackage = \"P\""),
+        &[("conflict", "price[1]")],
+    );
+    expect(&of("package = \"Q\""), &[("unknown_reference", "price[1]")]);
+    // what a package includes is said where the package is
+    expect(
+        &of("package = \"P\"\ncovers = [\"cpu\"]"),
+        &[("unknown_field", "price[1].covers")],
+    );
+}
+
+#[test]
+fn tiers_have_amounts_and_rising_bounds_and_an_error_in_one_is_said_once() {
+    let tiers = |tiers: &str| price(&format!("per = \"month\"\ntiers = [{tiers}]"));
+    expect(&tiers("{ up_to = 5, amount = 2 }, { flat = 1 }"), &[]);
+    expect(
+        &tiers("{ up_to = 5 }, { amount = 1 }"),
+        &[("missing", "price[1].tiers[1].amount")],
+    );
+    expect(
+        &tiers("{ up_to = 5, amount = 2 }, { up_to = 5, amount = 1 }, { amount = 1 }"),
+        &[("tier_bounds", "price[1].tiers")],
+    );
+    // no guess of bounds or amounts that cannot be read, and nothing more about them
+    expect(
+        &tiers("{ up_to = \"x\", amount = 2 }, { amount = 1 }"),
+        &[("not_a_number", "price[1].tiers[1].up_to")],
+    );
+    expect(
+        &tiers("{ up_to = 5, amount = \"x\" }, { up_to = 4, amount = 1 }"),
+        &[("not_a_number", "price[1].tiers[1].amount")],
+    );
+    let flat = price("per = \"month\"\nkind = \"flat\"\ntiers = [{ amount = 1 }]");
+    expect(&flat, &[("conflict", "price[1].kind")]);
+}
+
+#[test]
+fn numbers_are_plain_decimals() {
+    for amount in ["0x10", "\"+1\"", "\"1_000\"", "\"\"", "\"1e3\""] {
+        let rows = price(&format!("amount = {amount}\nper = \"month\""));
+        expect(&rows, &[("not_a_number", "price[1].amount")]);
+    }
+    // whole numbers of JSON are exact, whatever their sign
+    let json = |amount: &str| {
+        let text = format!(
+            r#"{{"schema":1,"name":"n","currency":"EUR","zone":"UTC","compute":"running",
+                "price":[{{"id":"p","meter":"cpu","per":"month","amount":{amount}}}]}}"#
+        );
+        PriceBook::from_json(&text).map_err(|errors| errors.errors()[0].slug().to_owned())
+    };
+    assert_eq!(json("-1").unwrap_err(), "negative");
+    let large = json("9223372036854775808").unwrap();
+    let amount = large.prices()[0].kind.clone();
+    let expected = "9223372036854775808".parse().unwrap();
+    assert_eq!(amount, PriceKind::PerUnit(expected));
+}
+
+#[test]
+fn a_list_has_no_empty_texts() {
+    for offering in ["\" \"", "[\"L\", \"\"]"] {
+        let rows = plain(&format!("offering = {offering}"));
+        expect(&rows, &[("wrong_type", "price[1].offering")]);
+    }
+}
+
+#[test]
+fn a_field_that_is_not_known_is_compared_with_those_that_are() {
+    let hint = |field: &str| {
+        let found = errors(&book_text("", &plain(&format!("{field} = \"x\""))));
+        let hint = found[0].message().split_once("; did you mean ");
+        hint.map(|(_, hint)| hint.to_owned())
+    };
+    // a letter changed at the end, one swapped, one missing, a word begun
+    assert_eq!(hint("labek").as_deref(), Some("label?"));
+    assert_eq!(hint("lable").as_deref(), Some("label?"));
+    assert_eq!(hint("templte").as_deref(), Some("template?"));
+    assert_eq!(hint("resource").as_deref(), Some("resource_tag?"));
+    assert_eq!(hint("colour"), None);
+}
+
+#[test]
+fn prices_for_what_cannot_be_one_thing_stand_beside_each_other() {
+    let two = |left: &str, right: &str| {
+        let rows = plain(left) + &plain(right).replace("\"p\"", "\"q\"");
+        !found(&book_text("", &rows)).is_empty()
+    };
+    let tag = |tag: &str| format!("resource_tag = \"{tag}\"");
+    // a tag has one value, so these exclude each other
+    assert!(!two(&tag("a=1"), &tag("a=2")));
+    assert!(two(&tag("a=1"), &tag("a=1")));
+    // two tags may be there at a time, and any value may be the one
+    assert!(two(&tag("a=1"), &tag("b=2")));
+    assert!(two(&tag("a"), &tag("a=2")));
+    assert!(two(&tag("a=2"), &tag("a")));
+    // a VM costs something while it runs and something else while it is there
+    let vm = |basis: &str| plain(&format!("basis = \"{basis}\"")).replace("cpu", "vm");
+    let both = vm("running") + &vm("allocated").replace("\"p\"", "\"q\"");
+    expect(&both, &[]);
+    let twice = vm("running") + &vm("running").replace("\"p\"", "\"q\"");
+    expect(&twice, &[("price_overlap", "price[2]")]);
+}
+
+#[test]
+fn factors_of_one_group_do_not_meet_on_one_thing() {
+    let two = |left: &str, right: &str| {
+        format!(
+            "[[factor]]\nid = \"a\"\ngroup = \"g\"\nfactor = 1\n{left}\n[[factor]]\nid = \"b\"\ngroup = \"g\"\nfactor = 2\n{right}\n"
+        )
+    };
+    let (cpu, ram) = ("meters = [\"cpu\"]", "meters = [\"ram\"]");
+    let overlap: &[(&str, &str)] = &[("factor_overlap", "factor[2]")];
+    expect(&two(cpu, ram), &[]);
+    expect(&two(cpu, cpu), overlap);
+    // one for everything is for CPU as well, whichever comes first
+    expect(&two("", cpu), overlap);
+    expect(&two(cpu, ""), overlap);
+}
+
+#[test]
+fn a_zone_begins_after_the_day_before_it() {
+    let change = |zone: &str, first: &str| {
+        let settings = format!("zone = \"{first}\"");
+        let rows = format!("[[zone_change]]\nfrom = 2026-09-10\nzone = \"{zone}\"\n");
+        found(&book_text(&settings, &rows))
+    };
+    // across the date line: the 10th would begin just when the 9th did
+    let conflict = ("conflict".to_owned(), "zone_change[1].from".to_owned());
+    assert_eq!(change("Pacific/Kiritimati", "Pacific/Honolulu"), [conflict]);
+    assert!(change("Pacific/Kiritimati", "Asia/Tokyo").is_empty());
+}
+
+#[test]
+fn a_customers_zone_follows_the_books_until_its_own_begins() {
+    let book = book(
+        "[[zone_change]]\nfrom = 2026-03-01\nzone = \"Europe/Paris\"\n\
+         [[zone_change]]\nfrom = 2026-06-01\nzone = \"Europe/London\"\n\
+         [[zone_change]]\nfrom = 2026-06-01\nzone = \"Asia/Tokyo\"\ndomain = \"acme\"\n",
+    );
+    let midnight = |day: &str| {
+        let date = day.parse().unwrap();
+        let period = book.for_customer("acme").civil_period(date, date);
+        period.unwrap().start().to_rfc3339()
+    };
+    assert_eq!(midnight("2026-02-01"), "2026-02-01T00:00:00+00:00");
+    assert_eq!(midnight("2026-05-01"), "2026-04-30T22:00:00+00:00");
+    assert_eq!(midnight("2026-07-01"), "2026-06-30T15:00:00+00:00");
 }
 
 /// The slugs that the source uses are those of the list.

@@ -150,3 +150,24 @@ fn a_credits_line_names_whose_it_is_and_what_it_took() {
     );
     assert_eq!(bill.exact, Exact::from(18));
 }
+
+#[test]
+fn taxes_and_credits_are_in_the_json_with_what_they_are_of() {
+    let vat = "[[tax]]\nid = \"vat\"\nlabel = \"VAT\"\npercent = 20\n";
+    let deposit = credit("d", 10, &format!("{ACME}\nafter_tax = true"));
+    let json = rate(&(deposit + vat)).to_json();
+    let statement = &json["statements"][0];
+    let tax = &statement["taxes"][0];
+    assert_eq!((&tax["tax"], &tax["label"]), (&"vat".into(), &"VAT".into()));
+    assert_eq!(tax["percent"], "20");
+    assert_eq!(tax["base"]["amount"], "30.00");
+    assert_eq!(tax["amount"]["amount"], "6.00");
+    let used = &statement["credits"][0];
+    assert_eq!(
+        (&used["credit"], &used["after_tax"]),
+        (&"d".into(), &true.into())
+    );
+    let amounts = ["available", "taken", "left"].map(|field| used[field]["amount"].clone());
+    assert_eq!(amounts, ["10.00", "10.00", "0.00"]);
+    assert_eq!(statement["payable"]["amount"], "26.00");
+}

@@ -411,3 +411,59 @@ proptest! {
         prop_assert_eq!(&held.counts.records, &flagged.counts.records);
     }
 }
+
+/// The uncertain moments of a VM with these tags, each with its times, seen at these syncs.
+fn uncertain(tags: &[(&str, &str, &str, &str)], times: &[&str], policy: &str) -> (Bill, usize) {
+    let mut cloud = Cloud::new().vm("m", 1, 1, "2026-08-01", "2026-11-01");
+    for (key, value, from, until) in tags {
+        cloud = cloud.tag("m", key, value, from, until);
+    }
+    let book = book(&(policies("flag", policy) + SERVICE));
+    let september = month(&book, "2026-09");
+    let records = cloud.records(&days(september));
+    let bill = rate_json(&book, &records, &syncs(&cloud, times), september);
+    let count = of_kind(&bill, FindingKind::UncertainMoment).len();
+    (bill, count)
+}
+
+#[test]
+fn one_value_in_place_of_another_is_one_doubt_and_a_gap_is_two() {
+    let replaced = [
+        ("Service", "Backup", "2026-08-01", "2026-09-10"),
+        ("Service", "Other", "2026-09-10", "2026-11-01"),
+    ];
+    let times = ["2026-09-02", "2026-09-09", "2026-09-12", "2026-09-28"];
+    assert_eq!(uncertain(&replaced, &times, "flag").1, 1);
+    let gone_for_a_while = [
+        ("Service", "Backup", "2026-08-01", "2026-09-05"),
+        ("Service", "Backup", "2026-09-20", "2026-11-01"),
+    ];
+    let times = ["2026-09-02", "2026-09-08", "2026-09-15", "2026-09-25"];
+    assert_eq!(uncertain(&gone_for_a_while, &times, "flag").1, 2);
+}
+
+#[test]
+fn a_cost_centre_in_doubt_moves_nothing_where_doubts_are_held() {
+    let moved = [
+        ("CostCenter", "old", "2026-08-01", "2026-09-10"),
+        ("CostCenter", "new", "2026-09-10", "2026-11-01"),
+    ];
+    let times = ["2026-09-02", "2026-09-09", "2026-09-12", "2026-09-28"];
+    let by_centre = |policy: &str| {
+        let (bill, count) = uncertain(&moved, &times, policy);
+        assert_eq!(count, 1);
+        let mut lines: Vec<_> = lines(&bill)
+            .into_iter()
+            .map(|line| {
+                (
+                    line.cost_centre.clone(),
+                    line.item.clone(),
+                    line.net.clone(),
+                )
+            })
+            .collect();
+        lines.sort();
+        lines
+    };
+    assert_eq!(by_centre("hold"), by_centre("flag"));
+}

@@ -10,7 +10,7 @@
 mod support;
 
 use cloudstack_usage::Tag;
-use rating_engine::{Bill, LineItem};
+use rating_engine::{Bill, Exact, LineItem};
 
 use support::cloud::GIB;
 use support::{Cloud, book, line, lines, month, of, rate_json};
@@ -319,5 +319,57 @@ fn a_name_is_that_of_the_latest_record_in_whatever_order_they_come() {
             ["last", "last"],
             "{order:?}"
         );
+    }
+}
+
+/// The segments of the one line of an item, where a rule changes in the middle of the month.
+fn segments(cloud: &Cloud, item: &str, rows: &str) -> usize {
+    let book = book(rows);
+    let bill = cloud.rate(&book, month(&book, "2026-09"));
+    line(&bill, item).explanation.segments.len()
+}
+
+#[test]
+fn a_change_cuts_what_it_may_decide_about_and_nothing_else() {
+    let cloud = Cloud::new()
+        .vm("m", 1, 1, "2026-08-01", "2026-11-01")
+        .volume("v", GIB, Some("m"), "2026-08-01", "2026-11-01")
+        .ip("a", "2026-08-01", "2026-11-01");
+    let price = |meter: &str, id: &str, validity: &str| {
+        format!(
+            "[[price]]\nid = \"{id}\"\nmeter = \"{meter}\"\namount = 1\nper = \"month\"\n{validity}\n"
+        )
+    };
+    let both = |meter: &str| {
+        price(meter, &format!("{meter}-old"), "until = 2026-09-15")
+            + &price(meter, &format!("{meter}-new"), "from = 2026-09-16")
+    };
+    let always = |meter: &str| price(meter, meter, "");
+    // another price of CPU is none of a volume's, nor the other way round
+    assert_eq!(
+        segments(&cloud, "disk", &(always("disk") + &both("cpu"))),
+        1
+    );
+    assert_eq!(segments(&cloud, "vm", &(always("vm") + &both("disk"))), 1);
+    // a service's price may be charged with VMs and volumes, and not with addresses
+    let service = "[[service]]\nid = \"Backup\"\namount = 1\nper = \"month\"\nuntil = 2026-09-15\n";
+    assert_eq!(segments(&cloud, "ip", &(always("ip") + service)), 1);
+}
+
+#[test]
+fn a_service_changes_its_price_on_its_day() {
+    let cloud = Cloud::new()
+        .vm("m", 1, 1, "2026-08-01", "2026-11-01")
+        .volume("v", GIB, Some("m"), "2026-08-01", "2026-11-01")
+        .tag("m", "Service", "Backup", "2026-08-01", "2026-11-01");
+    // 15 days at 2, 15 at 4, with the VM or with its volume of a GiB
+    for unit in ["", "unit = \"GiB disk\""] {
+        let rows = format!(
+            "[[service]]\nid = \"Backup\"\namount = 2\nper = \"month\"\n{unit}\nuntil = 2026-09-15\n\
+             [[price]]\nid = \"new\"\nservice = \"Backup\"\namount = 4\nper = \"month\"\n{unit}\nfrom = 2026-09-16\n"
+        );
+        let book = book(&rows);
+        let bill = cloud.rate(&book, month(&book, "2026-09"));
+        assert_eq!(support::exact(&bill, "Backup"), Exact::from(3), "{unit}");
     }
 }

@@ -5,6 +5,8 @@
     reason = "in a test a panic is the report of a failure"
 )]
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use cloudstack_usage::{
     Account, Domain, Inventory, InventoryBuilder, IpAddress, Owner, Snapshot, UsageLifetimes,
@@ -478,6 +480,144 @@ fn an_attachment_that_no_sync_saw_is_known_from_its_rows() {
         under,
         [(at("03-10T18:00:00"), at("03-12T06:00:00"), hours(36))]
     );
+}
+
+/// The hours of a volume under each VM; those under none are left out.
+fn hours_under(syncs: &[Snapshot], records: &[UsageRecord]) -> BTreeMap<String, i128> {
+    let bill = rate(syncs, records);
+    let mut under = BTreeMap::new();
+    for line in lines(&bill, "disk") {
+        if let Some(vm) = &line.vm {
+            *under.entry(vm.to_string()).or_default() += line.used_millis / hours(1);
+        }
+    }
+    under
+}
+
+/// A row of a day of March in which a volume was attached for some hours.
+fn attached(vm: &str, day: u32, used: &str) -> UsageRecord {
+    let row = json!({"size": 1 << 30, "virtualmachineid": vm});
+    days(6, "data", (day, day), used, &row).remove(0)
+}
+
+/// Syncs of 2 and 16 March that see `data` under these VMs, and not since when.
+fn seen_under(vms: [Option<&str>; 2]) -> [Snapshot; 2] {
+    let mut syncs = [sync("03-02T02:00:00"), sync("03-16T02:00:00")];
+    for (sync, under) in syncs.iter_mut().zip(vms) {
+        sync.vms.push(vm("one", "02-01T00:00:00"));
+        sync.vms.push(vm("two", "02-01T00:00:00"));
+        let mut data = volume("data", "02-01T00:00:00", None);
+        data.vm = under.map(Into::into);
+        sync.volumes.push(data);
+    }
+    syncs
+}
+
+#[test]
+fn rows_tell_when_between_two_syncs_a_volume_was_taken_off() {
+    let mut records = days(6, "data", (0, 32), "24", &json!({"size": 1 << 30}));
+    records.extend((1..=9).map(|day| attached("one", day, "24")));
+    records.push(attached("one", 10, "6"));
+    let under = hours_under(&seen_under([Some("one"), None]), &records);
+    // until 10 March 06:00
+    assert_eq!(under, BTreeMap::from([("one".to_owned(), 9 * 24 + 6)]));
+}
+
+#[test]
+fn rows_tell_when_between_two_syncs_a_volume_was_attached_and_to_what_before() {
+    let mut records = days(6, "data", (0, 32), "24", &json!({"size": 1 << 30}));
+    // to `one` on 1 March, to `two` on the 4th and 5th and again on the 7th, to `one` since
+    // the 10th at 18:00
+    records.push(attached("one", 1, "24"));
+    records.extend([4, 5, 7].map(|day| attached("two", day, "24")));
+    records.push(attached("one", 10, "6"));
+    records.extend((11..=31).map(|day| attached("one", day, "24")));
+    let under = hours_under(&seen_under([None, Some("one")]), &records);
+    let expected = [("one", 24 + 6 + 21 * 24), ("two", 3 * 24)];
+    let expected = expected.map(|(vm, hours)| (vm.to_owned(), hours));
+    assert_eq!(under, BTreeMap::from(expected));
+}
+
+#[test]
+fn rows_that_stop_end_no_attachment_that_syncs_confirm() {
+    let mut records = days(6, "data", (0, 32), "24", &json!({"size": 1 << 30}));
+    records.extend((1..=5).map(|day| attached("one", day, "24")));
+    let under = hours_under(&seen_under([Some("one"), Some("one")]), &records);
+    assert_eq!(under, BTreeMap::from([("one".to_owned(), 31 * 24)]));
+}
+
+#[test]
+fn a_snapshot_of_a_vm_has_a_record_for_each_of_its_volumes() {
+    // of two volumes of one size: their records are the same, and a second longer each
+    let of_vm = json!({"size": 1 << 30, "virtualmachineid": "one"});
+    let window = ("03-10T00:00:00", "03-10T12:00:00");
+    let snapshot = || record(25, "snap", window, "12.000278", &of_vm);
+    let found = |volumes: &[&str], records: &[UsageRecord]| {
+        let mut syncs = seen_under([Some("one"), Some("one")]);
+        for sync in &mut syncs {
+            for id in volumes {
+                let mut more = volume(id, "02-01T00:00:00", None);
+                more.vm = Some("one".into());
+                sync.volumes.push(more);
+            }
+        }
+        let kinds = rate(&syncs, records).findings.into_iter();
+        let kinds = kinds.map(|finding| finding.kind);
+        let of_records = [FindingKind::OverWindow, FindingKind::Duplicate];
+        kinds
+            .filter(|kind| of_records.contains(kind))
+            .collect::<Vec<_>>()
+    };
+    assert!(found(&["more"], &[snapshot(), snapshot()]).is_empty());
+    let third = [snapshot(), snapshot(), snapshot()];
+    assert_eq!(found(&["more"], &third), [FindingKind::Duplicate]);
+    assert_eq!(found(&[], &third[..2]), [FindingKind::Duplicate]);
+}
+
+#[test]
+fn things_without_an_id_go_by_what_they_are_called() {
+    let anonymous = |name: &str, day: u32| {
+        let mut record = days(3, name, (day, day), "24", &json!({})).remove(0);
+        record.resource = None;
+        record
+    };
+    let records: Vec<UsageRecord> = (10..=12)
+        .flat_map(|day| ["first", "second", "first"].map(|name| anonymous(name, day)))
+        .collect();
+    let bill = rate(&[sync("03-02T02:00:00")], &records);
+    let mut used: Vec<(String, i128)> = lines(&bill, "ip")
+        .into_iter()
+        .map(|line| (line.resource_name.clone(), line.used_millis / hours(1)))
+        .collect();
+    used.sort();
+    // the copies of the first are held
+    assert_eq!(used, [("first".to_owned(), 72), ("second".to_owned(), 72)]);
+}
+
+#[test]
+fn records_pushed_at_once_give_the_bill_of_records_pushed_one_by_one() {
+    let things = |id: &str| days(3, id, (1, 31), "24", &json!({}));
+    let ids: Vec<String> = (0..50).map(|number| format!("address {number}")).collect();
+    let by_thing: Vec<UsageRecord> = ids.iter().flat_map(|id| things(id)).collect();
+    let mut by_day = by_thing.clone();
+    by_day.sort_by_key(|record| record.window.start());
+    let mut by_chance = by_day.clone();
+    by_chance.sort_by_key(|record| {
+        (
+            record.window.start().timestamp() * 31 % 17,
+            record.description.len(),
+        )
+    });
+    let syncs = [sync("03-02T02:00:00")];
+    let expected = rate(&syncs, &by_thing);
+    assert_eq!(lines(&expected, "ip").len(), 50);
+    let book = PriceBook::from_toml(BOOK).unwrap();
+    for records in [by_thing, by_day, by_chance] {
+        let inventory = inventory(&syncs, &records);
+        let mut rating = Rating::new(&book, &inventory, expected.period).unwrap();
+        rating.push_all(&records);
+        assert_eq!(rating.finish(), expected);
+    }
 }
 
 /// The hours before and after midnight of 15 March, where the price changes.

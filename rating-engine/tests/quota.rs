@@ -1,22 +1,25 @@
 //! The shadow against what a real Quota booked.
 #![expect(
     clippy::unwrap_used,
+    clippy::panic,
     clippy::disallowed_methods,
     reason = "in a test a panic is the report of a failure, and the recording is read from files"
 )]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 use chrono_tz::Tz;
-use cloudstack_usage::{Inventory, Period, UsageRecord, parse_usage_record};
+use cloudstack_usage::{Inventory, Offering, Period, UsageRecord, parse_usage_record};
 use proptest::prelude::*;
 use rating_engine::quota::{
     CauseKind, Comparison, Metadata, Quota, QuotaRating, RecordCharge, Tariff, book_from_tariffs,
     compare,
 };
-use rating_engine::{Bill, Currency, Exact, PriceBook, Rating, RoundingMode};
+use rating_engine::{
+    Bill, Currency, Exact, Meter, Money, Price, PriceBook, PriceKind, Rating, RoundingMode, Target,
+};
 use rust_decimal::Decimal;
 
 #[path = "builders/recorded.rs"]
@@ -376,6 +379,196 @@ fn a_rule_beyond_what_is_understood_is_named_and_never_guessed() {
 }
 
 #[test]
+fn conditions_compare_as_javascript_does() {
+    let holds = |condition: &str| {
+        let charge = with_rules(&[&format!("{condition} ? 72 : 144")]);
+        let used = charge.used.map(|used| eight(&used));
+        match used.as_deref() {
+            Some("1.00000000") => true,
+            Some("2.00000000") => false,
+            other => panic!("{condition}: {other:?}, {:?}", charge.problem),
+        }
+    };
+    for condition in [
+        "1 < 2",
+        "2 > 1",
+        "1 <= 1",
+        "1 <= 2",
+        "2 >= 2",
+        "2 >= 1",
+        "-1 < 0",
+        "1 == 1",
+        "1 != 2",
+        "1 === 1",
+        "1 !== 2",
+        "1 !== '1'",
+        "'a' == 'a'",
+        "'a' < 'b'",
+        "'b' > 'a'",
+        "'a' <= 'a'",
+        "'a' + 'b' == 'ab'",
+        "true == true",
+        "true != false",
+        "null == null",
+        "null == undefined",
+        "null !== undefined",
+        "null != 0",
+        "'a' != null",
+        "undefined === undefined",
+        "!false",
+        "!(1 > 2)",
+        "1",
+    ] {
+        assert!(holds(condition), "{condition}");
+    }
+    for condition in [
+        "2 < 1",
+        "1 < 1",
+        "1 > 2",
+        "1 > 1",
+        "2 <= 1",
+        "1 >= 2",
+        "1 == 2",
+        "1 != 1",
+        "1 === 2",
+        "1 !== 1",
+        "1 === '1'",
+        "'a' == 'b'",
+        "'b' < 'a'",
+        "'a' > 'a'",
+        "true == false",
+        "null === undefined",
+        "undefined == 0",
+        "null == 'a'",
+        "!true",
+        "0",
+        "0 / 0",
+        "0 / 0 < 1",
+    ] {
+        assert!(!holds(condition), "{condition}");
+    }
+    // what nobody knows is named, wherever it stands
+    for rule in [
+        "value.host + 1",
+        "value.host == 1",
+        "1 != value.host",
+        "value.host < 1",
+    ] {
+        let problem = with_rules(&[rule]).problem.unwrap();
+        assert!(problem.contains("value.host"), "{rule}: {problem}");
+    }
+}
+
+#[test]
+fn what_a_rule_says_is_read_as_javascript_or_quota_read_it() {
+    let used = |rule: &str| with_rules(&[rule]).used.map(|used| eight(&used));
+    for rule in [
+        "/* half */ 36 /* twice */ * 2",
+        "/**/72",
+        "0.5 * 144",
+        "value['id'] == 'r' ? 72 : 0",
+        "lastTariffs['length'] + 72",
+    ] {
+        assert_eq!(used(rule).as_deref(), Some("1.00000000"), "{rule}");
+    }
+    // neither a number nor yes: nothing, and nothing is wrong
+    for rule in ["false", "'7.'", "'+7'", "'1_000'", "''", "'no'"] {
+        let charge = with_rules(&[rule]);
+        assert_eq!((charge.used, charge.problem), (None, None), "{rule}");
+    }
+    for (rule, named) in [
+        ("010", "010"),
+        ("1.2.3", "1.2.3"),
+        ("'a\\\\b'", "backslash"),
+        ("value.host", "value.host"),
+        ("value.host.name", "value.host.name"),
+        ("value.a_b", "value.a_b"),
+        ("value.a$b", "value.a$b"),
+        ("null.name", "asks for name"),
+        ("undefined.name", "asks for name"),
+        ("lastTariffs.size", "size"),
+        ("zone.id.length", "length"),
+    ] {
+        let charge = with_rules(&[rule]);
+        let problem = charge.problem.unwrap_or_default();
+        assert_eq!(charge.used, None, "{rule}");
+        assert!(problem.contains(named), "{rule}: {problem}");
+    }
+    // a name that is none of the variables is no variable that a record lacks
+    let problem = with_rules(&["tariff"]).problem.unwrap();
+    assert!(!problem.contains("for this record"), "{problem}");
+    let lacking = with_rules(&["project"]).problem.unwrap();
+    assert!(lacking.contains("for this record"), "{lacking}");
+}
+
+#[test]
+fn a_rule_may_be_long_and_nested_up_to_a_bound() {
+    let used = |rule: &str| with_rules(&[rule]).used.map(|used| eight(&used));
+    let nested = |depth: usize| format!("{}72{}", "(".repeat(depth), ")".repeat(depth));
+    assert_eq!(used(&nested(58)).as_deref(), Some("1.00000000"));
+    assert_eq!(used(&nested(59)), None);
+    let chain = |signs: usize| format!("{}{}", 72 - signs, "+1".repeat(signs));
+    assert_eq!(used(&chain(60)).as_deref(), Some("1.00000000"));
+    assert_eq!(used(&chain(61)), None);
+    let members = |count: usize| {
+        with_rules(&[&format!("value{}", ".x".repeat(count))])
+            .problem
+            .unwrap()
+    };
+    assert!(members(60).contains("value.x.x"));
+    assert!(members(61).contains("nested"));
+    // what is beside each other is not nested
+    let beside = format!("12{}", "+(1)".repeat(60));
+    assert_eq!(used(&beside).as_deref(), Some("1.00000000"));
+}
+
+#[test]
+fn a_rule_that_is_linear_in_the_size_is_three_prices_and_no_other_is_any() {
+    let (cpu, memory) = (
+        "value.computingResources.cpuNumber",
+        "value.computingResources.memory",
+    );
+    let book = |rule: &str| {
+        let tariff = Tariff {
+            activation_rule: Some(rule.replace("CPU", cpu).replace("MIB", memory)),
+            ..tariff(1, "5")
+        };
+        book_from_tariffs(&[tariff], Tz::UTC, Currency::from_code("EUR").unwrap())
+    };
+    // 20 - 8 + 1; 3 + 2 - 1 a vCPU; an eighth a MiB, 128 a GiB
+    let made = book("20 - 8 + 3 * CPU + CPU * 2 - CPU + MIB / 8 + -(1 - 2)");
+    assert!(made.omitted.is_empty());
+    let made = PriceBook::from_toml(&made.toml).unwrap();
+    let amount = |meter: Meter| {
+        let of_meter = |price: &&Price| price.target == Target::Meter(meter);
+        let price = made.prices().iter().find(of_meter).unwrap();
+        price.kind.clone()
+    };
+    assert_eq!(amount(Meter::Vm), PriceKind::PerUnit(Decimal::from(13)));
+    assert_eq!(amount(Meter::Cpu), PriceKind::PerUnit(Decimal::from(4)));
+    assert_eq!(amount(Meter::Ram), PriceKind::PerUnit(Decimal::from(128)));
+    for rule in [
+        "CPU * MIB",
+        "CPU * CPU",
+        "CPU * (MIB + 1)",
+        "8 / (CPU + 1)",
+        "8 / CPU",
+        "CPU % 2",
+    ] {
+        assert_eq!(book(rule).omitted.len(), 1, "{rule}");
+    }
+}
+
+#[test]
+fn a_tariff_without_an_id_goes_by_its_place() {
+    let row = r#"{"usageType": 3, "tariffValue": 1, "effectiveDate": "2000-01-01T00:00:00+0000"}"#;
+    let json = format!(r#"{{"quotatarifflistresponse": {{"quotatariff": [{row}, {row}]}}}}"#);
+    let tariffs = Tariff::read_list(json.as_bytes()).unwrap();
+    let ids: Vec<&str> = tariffs.iter().map(|tariff| tariff.id.as_str()).collect();
+    assert_eq!(ids, ["1", "2"]);
+}
+
+#[test]
 fn tariffs_are_added_in_the_order_of_their_positions() {
     let rules = [
         "10",
@@ -686,6 +879,316 @@ fn a_copy_of_a_record_is_charged_twice_by_quota_and_held_by_us() {
 }
 
 #[test]
+fn what_costs_nothing_needs_no_counterpart() {
+    let recorded = Recorded::read();
+    let mut tariffs = recorded.tariffs();
+    for tariff in &mut tariffs {
+        tariff.value = Decimal::ZERO;
+        tariff.activation_rule = None;
+    }
+    let book = equivalent_book(&tariffs, Tz::UTC);
+    let quota = Quota::new(&tariffs, Metadata::new(&recorded.inventory, None), Tz::UTC);
+    let empty = QuotaRating::new(&quota, result_period(), Tz::UTC)
+        .finish()
+        .unwrap();
+    let free = bill(&recorded, &book, result_period());
+    assert!(!free.statements.is_empty());
+    assert!(compare(&empty, &free, &free).is_ok());
+}
+
+/// All that the recorded month has, each as `book_from_tariffs` has it, with more rows.
+fn with_rows_of(tariffs: &[Tariff], more: &str) -> PriceBook {
+    let book = book_from_tariffs(tariffs, Tz::UTC, Currency::from_code("EUR").unwrap());
+    PriceBook::from_toml(&(book.toml + more)).unwrap()
+}
+
+/// The notes of a cause, each once.
+fn notes(comparison: &Comparison, kind: CauseKind) -> BTreeSet<String> {
+    let causes = comparison.causes().filter(|cause| cause.kind == kind);
+    causes.map(|cause| cause.note.clone()).collect()
+}
+
+#[test]
+fn a_discount_is_a_cause_that_names_it() {
+    let recorded = Recorded::read();
+    let tariffs = recorded.tariffs();
+    let ours = with_rows_of(&tariffs, "[[discount]]\nid = \"tenth\"\npercent = 10\n");
+    let result = comparison(&recorded, &tariffs, Tz::UTC, OCTOBER, Some(&ours));
+    let names = notes(&result, CauseKind::Discount);
+    assert_eq!(names.into_iter().collect::<Vec<_>>(), ["tenth"]);
+    // a tenth of all that the tariffs make of it
+    let tenth = bill(
+        &recorded,
+        &equivalent_book(&tariffs, Tz::UTC),
+        result_period(),
+    )
+    .exact;
+    let tenth = tenth * Exact::ratio(1, 10).unwrap();
+    assert_eq!(amount(&result, CauseKind::Discount), tenth);
+}
+
+fn result_period() -> Period {
+    let date = |text: &str| text.parse().unwrap();
+    let book = equivalent_book(&[], Tz::UTC);
+    book.civil_period(date(OCTOBER.0), date(OCTOBER.1)).unwrap()
+}
+
+#[test]
+fn what_we_exempt_is_worth_what_the_tariffs_make_of_it() {
+    let recorded = Recorded::read();
+    let tariffs = recorded.tariffs();
+    let book = book_from_tariffs(&tariffs, Tz::UTC, Currency::from_code("EUR").unwrap());
+    // the same prices, and the exemptions that a book has by default
+    let ours = PriceBook::from_toml(&book.toml.replace("exemption = []\n", "")).unwrap();
+    let result = comparison(&recorded, &tariffs, Tz::UTC, OCTOBER, Some(&ours));
+    let full = bill(
+        &recorded,
+        &equivalent_book(&tariffs, Tz::UTC),
+        result_period(),
+    )
+    .exact;
+    let exempt = full - bill(&recorded, &ours, result_period()).exact;
+    assert!(exempt > Exact::zero());
+    // at the average of what a thing cost in the month, which the rest is beside
+    let told = amount(&result, CauseKind::Exemption);
+    let rest = amount(&result, CauseKind::Price);
+    assert_eq!(told.clone() + rest.clone(), exempt);
+    let tenth = exempt * Exact::ratio(1, 10).unwrap();
+    assert!(rest < tenth && -rest < tenth, "{told:?}");
+}
+
+#[test]
+fn what_has_no_tariff_what_only_we_sell_and_what_costs_nothing_are_told_apart() {
+    let recorded = Recorded::read();
+    let mut tariffs = recorded.tariffs();
+    tariffs.retain(|tariff| tariff.usage_type.id() == 3);
+    let sold = |tariffs: &[Tariff], meter: &str, per: &str| {
+        let row = format!("[[price]]\nid = \"own\"\nmeter = \"{meter}\"\namount = 1\n{per}\n");
+        let ours = with_rows_of(&[], &row);
+        comparison(&recorded, tariffs, Tz::UTC, OCTOBER, Some(&ours))
+    };
+    let month = "per = \"month\"";
+    // volumes have no tariff; an operating system is nothing that Quota knows
+    let volumes = sold(&tariffs, "disk", month);
+    assert!(amount(&volumes, CauseKind::NoTariff) < Exact::zero());
+    assert!(!kinds(&volumes).contains(&CauseKind::OnlyOurs));
+    let systems = sold(&tariffs, "os", month);
+    assert!(amount(&systems, CauseKind::OnlyOurs) < Exact::zero());
+    assert!(!kinds(&systems).contains(&CauseKind::NoTariff));
+    // a tariff of nothing is a price of nothing
+    for tariff in &mut tariffs {
+        tariff.value = Decimal::ZERO;
+    }
+    let addresses = sold(&tariffs, "ip", month);
+    assert!(amount(&addresses, CauseKind::Price) < Exact::zero());
+    assert!(!kinds(&addresses).contains(&CauseKind::NoTariff));
+    // and what we do not sell at all is Quota's alone
+    let nothing = with_rows_of(&[], "");
+    let all = recorded.tariffs();
+    let result = comparison(&recorded, &all, Tz::UTC, OCTOBER, Some(&nothing));
+    assert!(result.ours.is_zero() && result.quota > Exact::zero());
+}
+
+#[test]
+fn what_owners_used_who_are_gone_is_not_booked() {
+    let mut recorded = Recorded::read();
+    let tariffs = recorded.tariffs();
+    let before = comparison(&recorded, &tariffs, Tz::UTC, OCTOBER, None);
+    // no project is there any more
+    recorded.newest.projects.clear();
+    let after = comparison(&recorded, &tariffs, Tz::UTC, OCTOBER, None);
+    let removed = |comparison: &Comparison| amount(comparison, CauseKind::RemovedOwner);
+    let gone = removed(&before) - removed(&after);
+    assert!(gone > Exact::zero());
+    assert_eq!(before.quota.clone() - after.quota.clone(), gone);
+}
+
+#[test]
+fn attach_rows_are_counted_where_quota_charges_them() {
+    let recorded = Recorded::read();
+    let rows = recorded.records.iter();
+    let rows =
+        rows.filter(|record| record.is_attach_row() && result_period().covers(&record.window));
+    let mut of_volume: BTreeMap<String, u64> = BTreeMap::new();
+    rows.for_each(|record| *of_volume.entry(record.identity().to_string()).or_default() += 1);
+    let result = comparison(&recorded, &recorded.tariffs(), Tz::UTC, OCTOBER, None);
+    let mut told = 0;
+    for cause in result.causes() {
+        if cause.kind == CauseKind::DoubleVolumeRows {
+            let volume = cause.resource.as_ref().unwrap().to_string();
+            assert_eq!(cause.note, format!("{} attach rows", of_volume[&volume]));
+            told += 1;
+        }
+    }
+    assert!(told > 0);
+}
+
+#[test]
+fn use_that_is_held_across_a_change_of_tariffs_is_a_cause_beside_the_change() {
+    let mut recorded = Recorded::read();
+    let mut tariffs = recorded.tariffs();
+    tariffs.retain(|tariff| tariff.usage_type.id() == 3);
+    let noon: DateTime<Utc> = "2026-10-20T11:59:59Z".parse().unwrap();
+    let mut next = tariffs[0].clone();
+    next.id = "next".to_owned();
+    next.start = noon + chrono::TimeDelta::seconds(1);
+    tariffs[0].end = Some(noon);
+    tariffs.push(next);
+    let before = comparison(&recorded, &tariffs, Tz::UTC, OCTOBER, None);
+    let is_address = |record: &&UsageRecord| {
+        record.usage_type.id() == 3
+            && record.window.contains(noon)
+            && record.owner.project().is_some()
+    };
+    let copy = recorded.records.iter().find(is_address).unwrap().clone();
+    let metadata = Metadata::new(&recorded.inventory, None);
+    let worth = Quota::new(&tariffs, metadata, Tz::UTC)
+        .charge(&copy)
+        .used
+        .unwrap();
+    recorded.records.push(copy);
+    // Quota charges the copy by both tariffs, as it does its original
+    let after = comparison(&recorded, &tariffs, Tz::UTC, OCTOBER, None);
+    let quota = after.quota.clone() - before.quota.clone();
+    assert!(is_near(&quota, &worth));
+    let held = amount(&after, CauseKind::HeldUsage) - amount(&before, CauseKind::HeldUsage);
+    assert!(held > Exact::zero());
+    assert!(
+        amount(&after, CauseKind::TariffBoundary) >= amount(&before, CauseKind::TariffBoundary)
+    );
+}
+
+#[test]
+fn a_bill_of_other_tariffs_or_with_another_print_is_refused() {
+    let recorded = Recorded::read();
+    let mut tariffs = recorded.tariffs();
+    tariffs.retain(|tariff| tariff.usage_type.id() == 3);
+    let period = result_period();
+    let metadata = Metadata::new(&recorded.inventory, Some(&recorded.newest));
+    let quota = Quota::new(&tariffs, metadata, Tz::UTC);
+    let mut statement = QuotaRating::new(&quota, period, Tz::UTC);
+    recorded
+        .records
+        .iter()
+        .for_each(|record| statement.push(record));
+    let statement = statement.finish().unwrap();
+    let right = bill(&recorded, &equivalent_book(&tariffs, Tz::UTC), period);
+    let mut dearer = tariffs.clone();
+    dearer[0].value += Decimal::ONE;
+    let wrong = bill(&recorded, &equivalent_book(&dearer, Tz::UTC), period);
+    let error = compare(&statement, &wrong, &right).unwrap_err();
+    assert!(
+        error.to_string().contains("that nothing explains"),
+        "{error}"
+    );
+    // a line prints its amount, but for a unit of the currency either way
+    for (cents, fits) in [(0, true), (3, false), (-3, false)] {
+        let mut other = right.clone();
+        let line = &mut other.statements[0].lines[0];
+        let minor = line.amount.minor() + num_bigint::BigInt::from(cents);
+        line.amount = Money::from_minor(minor, other.currency);
+        assert_eq!(compare(&statement, &right, &other).is_ok(), fits, "{cents}");
+    }
+    // what each owner was charged is what all were charged
+    let holders: BTreeSet<_> = recorded
+        .records
+        .iter()
+        .map(|record| &record.owner.holder)
+        .collect();
+    let each: Vec<Exact> = holders
+        .iter()
+        .map(|holder| statement.total_of(holder))
+        .collect();
+    assert_eq!(each.iter().sum::<Exact>(), statement.total());
+    assert!(each.iter().filter(|total| !total.is_zero()).count() > 1);
+}
+
+#[test]
+fn a_tariff_holds_to_the_end_of_its_last_second_and_is_no_negative_price() {
+    let mut ended = tariff(3, "72");
+    ended.end = Some("2026-10-31T23:59:59Z".parse().unwrap());
+    let book = equivalent_book(&[ended], Tz::UTC);
+    assert_eq!(
+        book.prices()[0].validity.end().to_rfc3339(),
+        "2026-11-01T00:00:00+00:00"
+    );
+    let mut negative = tariff(3, "72");
+    negative.value = Decimal::NEGATIVE_ONE;
+    let book = book_from_tariffs(&[negative], Tz::UTC, Currency::from_code("EUR").unwrap());
+    assert_eq!(book.omitted.len(), 1);
+    assert!(
+        PriceBook::from_toml(&book.toml)
+            .unwrap()
+            .prices()
+            .is_empty()
+    );
+}
+
+#[test]
+fn a_windows_last_second_and_a_things_own_end_decide_which_tariff_applies() {
+    let inventory = Inventory::default();
+    let applies = |usage_type: u32, end: &str, from: &str| {
+        let mut later = tariff(usage_type, "72");
+        later.start = from.parse().unwrap();
+        let tariffs = [later];
+        let quota = Quota::new(&tariffs, Metadata::new(&inventory, None), Tz::UTC);
+        let (start, last) = ("2026-09-10T00:00:00+0000", "2026-09-10T23:59:59+0000");
+        let mut record = record(usage_type, "10", 1 << 30, start, last);
+        record.window = Period::new(record.window.start(), end.parse().unwrap()).unwrap();
+        quota.charge(&record).used.is_some()
+    };
+    let midnight = "2026-09-11T00:00:00Z";
+    assert!(applies(3, midnight, "2026-09-10T23:59:59Z"));
+    assert!(!applies(3, midnight, midnight));
+    // a backup that ended at half past a minute ended then
+    let (half, after) = ("2026-09-10T12:00:30Z", "2026-09-10T12:00:31Z");
+    assert!(applies(28, half, half));
+    assert!(!applies(28, half, after));
+    // one that ends with a minute ended a second before
+    let noon = "2026-09-10T12:00:00Z";
+    assert!(applies(28, noon, "2026-09-10T11:59:59Z"));
+    assert!(!applies(28, noon, noon));
+}
+
+#[test]
+fn rules_read_sizes_offerings_and_paths() {
+    let mut inventory = Inventory::default();
+    let offering = Offering {
+        id: "so".into(),
+        name: "Large".to_owned(),
+        cpu_count: Some(8),
+        memory_mib: Some(4096),
+        storage_tags: None,
+    };
+    inventory
+        .service_offerings
+        .insert(offering.id.clone(), offering);
+    let metadata = Metadata::new(&inventory, None);
+    assert!(std::ptr::eq(metadata.inventory(), &raw const inventory));
+    let yields = |usage_type: u32, condition: &str| {
+        let tariffs = [Tariff {
+            activation_rule: Some(format!("{condition} ? 72 : 144")),
+            ..tariff(usage_type, "1")
+        }];
+        let quota = Quota::new(&tariffs, metadata, Tz::UTC);
+        let (start, end) = ("2026-09-10T00:00:00+0000", "2026-09-10T23:59:59+0000");
+        let mut record = record(usage_type, "10", 10 << 30, start, end);
+        record.offering = Some("so".into());
+        record.domain_path = Some("ROOT/customer".to_owned());
+        // ten hours of 720
+        let one = quota.charge(&record).used.unwrap();
+        let sizes = if usage_type == 6 { 10 } else { 1 };
+        one * Exact::ratio(1, sizes).unwrap() == Exact::from(1)
+    };
+    assert!(yields(6, "value.size == 10240"));
+    assert!(yields(1, "value.computingResources.cpuNumber == 8"));
+    assert!(yields(1, "value.computingResources.memory == 4096"));
+    assert!(yields(1, "value.computeOffering.id == 'so'"));
+    assert!(yields(1, "value.computeOffering.name == 'Large'"));
+    assert!(yields(3, "domain.path == '/customer/'"));
+}
+
+#[test]
 fn two_sides_with_different_records_are_refused() {
     let recorded = Recorded::read();
     let tariffs = recorded.tariffs();
@@ -696,9 +1199,11 @@ fn two_sides_with_different_records_are_refused() {
     let quota = Quota::new(&tariffs, Metadata::new(&recorded.inventory, None), Tz::UTC);
     let empty = QuotaRating::new(&quota, period, Tz::UTC).finish().unwrap();
     let bill = bill(&recorded, &book, period);
-    assert_eq!(
-        compare(&empty, &bill, &bill).unwrap_err().slug(),
-        "unexplained"
+    let error = compare(&empty, &bill, &bill).unwrap_err();
+    assert_eq!(error.slug(), "unexplained");
+    assert!(
+        error.to_string().contains("give both the same records"),
+        "{error}"
     );
 }
 

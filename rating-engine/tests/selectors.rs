@@ -13,7 +13,7 @@ use cloudstack_usage::{Offering, OsCategory, OsType, Template, Zone};
 use rating_engine::{Bill, Exact};
 
 use support::cloud::GIB;
-use support::{Cloud, book, exact, finding, findings, line, month, of, rate_json};
+use support::{Cloud, between, book, exact, finding, findings, line, month, of, rate_json};
 
 fn price(id: &str, meter: &str, amount: u32, more: &str) -> String {
     format!(
@@ -288,4 +288,61 @@ fn a_service_is_charged_with_what_its_unit_is_of() {
             .contains("service Backup")
     );
     assert_eq!(findings(&bill), ["unpriced"]);
+}
+
+#[test]
+fn a_service_that_only_comes_with_a_package_is_shown_with_the_time_that_the_vm_is_there() {
+    // the VM is there all month and runs until the 15th; it has the service singly as well
+    let cloud = Cloud::new()
+        .vm("m", 1, 1, "2026-08-01", "2026-11-01")
+        .with_vm(|vm| vm.stopped = vec![between("2026-09-16", "2026-11-01")])
+        .tag("m", "Package", "Gold", "2026-08-01", "2026-11-01")
+        .tag("m", "Service", "Care", "2026-08-01", "2026-11-01");
+    let rows = price("vm", "vm", 1, "")
+        + "[[service]]\nid = \"Care\"\n\
+           [[package]]\nid = \"Gold\"\nservices = [\"Care\"]\namount = 5\nper = \"month\"\n";
+    let bill = rate(&cloud, &rows);
+    let care = line(&bill, "Care");
+    assert_eq!(care.exemption.as_deref(), Some("included in Gold"));
+    assert_eq!(care.used_millis, 30 * 24 * 3_600_000);
+    let twice = finding(&bill, "service_twice");
+    assert_eq!(twice.millis, 30 * 24 * 3_600_000);
+}
+
+#[test]
+fn the_nearest_domain_with_a_price_or_factor_counts() {
+    let cloud = Cloud::new()
+        .domain("sub", "ROOT/acme/sub", "acme")
+        .domain("beside", "ROOT/acme/beside", "acme")
+        .project("web", "sub")
+        .vm_of("m", "project:web", 1, 1, "2026-08-01", "2026-11-01");
+    let within = |path: &str| format!("scope = {{ domain = \"{path}\" }}");
+    let rows = |places: &[(&str, u32)]| -> (String, String) {
+        let each = places.iter();
+        let prices = each
+            .clone()
+            .map(|(path, amount)| price(path, "vm", *amount, &within(path)));
+        let factors = each.map(|(path, factor)| {
+            format!(
+                "[[factor]]\nid = \"{path}\"\ngroup = \"g\"\nfactor = {factor}\n{}\n",
+                within(path)
+            )
+        });
+        (
+            price("all", "vm", 1, "") + &prices.collect::<String>(),
+            price("all", "vm", 1, "") + &factors.collect::<String>(),
+        )
+    };
+    let costs = |places: &[(&str, u32)]| {
+        let (prices, factors) = rows(places);
+        let by_price = exact(&rate(&cloud, &prices), "vm");
+        assert_eq!(exact(&rate(&cloud, &factors), "vm"), by_price, "{places:?}");
+        by_price
+    };
+    let (acme, sub, beside) = ("ROOT/acme", "ROOT/acme/sub", "ROOT/acme/beside");
+    assert_eq!(costs(&[(acme, 7)]), Exact::from(7));
+    assert_eq!(costs(&[(acme, 7), (sub, 3)]), Exact::from(3));
+    assert_eq!(costs(&[(acme, 3), (sub, 7)]), Exact::from(7));
+    assert_eq!(costs(&[(beside, 5)]), Exact::from(1));
+    assert_eq!(costs(&[(acme, 7), (beside, 5)]), Exact::from(7));
 }

@@ -426,9 +426,7 @@ impl Editor<'_> {
     ) -> Result<(), BookErrors> {
         let (index, row) = self.row("package", package)?;
         let place = format!("package[{}]", index + 1);
-        if !self.book.services().iter().any(|known| known.id == service) {
-            self.row("service", service)?;
-        }
+        self.row("service", service)?;
         let zone = &self.book.zones;
         let always = Period::always();
         let start = from.map_or(always.start(), |from| from.start(zone));

@@ -389,10 +389,8 @@ impl Draft {
         for (kind, amount) in steps {
             self.cause(kind, amount.clone(), None);
         }
-        if line.double_row_records > 0 && !line.double_rows.is_zero() {
-            let note = format!("{} attach rows", line.double_row_records);
-            self.cause_note(CauseKind::DoubleVolumeRows, note);
-        }
+        let note = format!("{} attach rows", line.double_row_records);
+        self.cause_note(CauseKind::DoubleVolumeRows, note);
         for problem in &line.problems {
             self.cause_note(CauseKind::NotUnderstood, problem.clone());
         }
@@ -400,9 +398,7 @@ impl Draft {
             let sold = equal.take(key, *meter);
             let Some(tariff) = line.components.get(meter) else {
                 // nothing of Quota's: a record that only touches the period
-                if !sold.list.is_zero() || line.crosses_period {
-                    self.gap(key, line, *meter, &Exact::zero(), &sold)?;
-                }
+                self.gap(key, line, *meter, &Exact::zero(), &sold)?;
                 self.keep(*meter, sold, false);
                 continue;
             };
@@ -412,6 +408,7 @@ impl Draft {
         Ok(())
     }
 
+    /// Notes more of a cause, where there is such a cause.
     fn cause_note(&mut self, kind: CauseKind, note: String) {
         if let Some((_, notes)) = self.causes.get_mut(&kind) {
             notes.push(note);

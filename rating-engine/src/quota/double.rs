@@ -132,4 +132,12 @@ mod tests {
         assert_eq!(Double::parse("10000000").unwrap().to_exact(), None);
         assert_eq!(Double::from_u32(0).to_exact(), Some(Exact::zero()));
     }
+
+    #[test]
+    fn nothing_and_what_is_no_number_are_false() {
+        let zero = Double::from_u32(0);
+        assert!(!zero.is_true() && !zero.neg().is_true());
+        assert!(!zero.div(zero).is_true());
+        assert!(Double::from_u32(1).is_true() && Double::from_u32(1).neg().is_true());
+    }
 }

@@ -30,7 +30,6 @@ pub(super) struct Line {
     pub(super) domain_path: Option<String>,
     pub(super) holder_name: Option<String>,
     pub(super) name: Option<String>,
-    pub(super) records: u64,
     pub(super) used: Exact,
     pub(super) removed_owner: Exact,
     pub(super) rounding: Exact,
@@ -128,7 +127,6 @@ impl<'q, 'a> QuotaRating<'q, 'a> {
             line.crosses_period = true;
             return;
         }
-        line.records += 1;
         let steps = Steps {
             quota,
             record,
@@ -162,7 +160,6 @@ impl Line {
             domain_path: record.domain_path.clone(),
             holder_name: record.holder_name.clone(),
             name: record.name.clone(),
-            records: 0,
             used: zero(),
             removed_owner: zero(),
             rounding: zero(),
@@ -384,5 +381,69 @@ fn level(meter: Meter, size: Size) -> Exact {
         Meter::Cpu => Exact::from(i128::from(size.cpus.unwrap_or(0))),
         Meter::Ram => divided(&Exact::from(i128::from(size.memory_mib.unwrap_or(0))), 1024),
         _ => Exact::from(1),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cloudstack_usage::{Inventory, parse_usage_record};
+
+    use super::*;
+    use crate::quota::Metadata;
+
+    /// Whether a difference of `hundred_millionths` can be rounding where a tariff of `value`
+    /// is applied to a record of 10 hours, 10 GiB or as many bytes, in a month of 720 hours.
+    fn is_rounding(usage_type: u32, raw: &str, value: i128, hundred_millionths: i128) -> bool {
+        let json = format!(
+            r#"{{"usagetype": {usage_type}, "usageid": "x", "rawusage": "{raw}", "usage": "{raw}", "description": "x",
+                "size": 10737418240, "domainid": "d", "domain": "d", "accountid": "a", "account": "a",
+                "startdate": "2026-09-01T00:00:00+0000", "enddate": "2026-09-01T23:59:59+0000"}}"#
+        );
+        let record = parse_usage_record(&json).unwrap();
+        let inventory = Inventory::default();
+        let quota = Quota::new(&[], Metadata::new(&inventory, None), Tz::UTC);
+        let steps = Steps {
+            quota: &quota,
+            record: &record,
+            month_hours: 720,
+        };
+        let difference = Exact::ratio(hundred_millionths, 100_000_000).unwrap();
+        steps
+            .check_rounding(&difference, &Exact::from(value))
+            .is_ok()
+    }
+
+    #[test]
+    fn only_so_much_can_be_rounding() {
+        for (usage_type, raw, most, too_much) in [
+            // 1.00 for ten hours: 2^-22 of it, and half of 10^-8 ten times and once
+            (3, "10", 29, 30),
+            // 10.00 for ten GiB: 2^-22 of it, half a hundred times and of an hour, and once
+            (6, "10", 289, 290),
+            // 720.00 for ten GiB of traffic: 72 times half, and once
+            (4, "10737418240", 36, 37),
+            // 720.00 for ten requests: half, since a double is finer
+            (21, "10", 0, 1),
+        ] {
+            for sign in [1, -1] {
+                assert!(
+                    is_rounding(usage_type, raw, 72, sign * most),
+                    "{usage_type}"
+                );
+                assert!(
+                    !is_rounding(usage_type, raw, 72, sign * too_much),
+                    "{usage_type}"
+                );
+                // of a negative amount just as much
+                assert!(
+                    is_rounding(usage_type, raw, -72, sign * most),
+                    "{usage_type}"
+                );
+                assert!(
+                    !is_rounding(usage_type, raw, -72, sign * too_much),
+                    "{usage_type}"
+                );
+            }
+        }
     }
 }

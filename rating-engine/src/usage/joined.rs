@@ -73,4 +73,16 @@ mod tests {
             prop_assert_eq!(joined.each().last().map(|(_, end, _)| end), Some(end));
         }
     }
+
+    #[test]
+    fn windows_that_only_touch_share_no_time() {
+        let one = Joined::of(10, 20, 1, 3);
+        let two = Joined::of(10, 20, 2, 6);
+        for (start, end) in [(0, 10), (20, 30)] {
+            assert_eq!(one.records_within(start, end), 0);
+            assert_eq!(two.records_within(start, end), 0);
+        }
+        assert_eq!(one.records_within(19, 21), 3);
+        assert_eq!(two.records_within(15, 21), 3);
+    }
 }

@@ -165,7 +165,10 @@ fn place_one(
             at_start()
         }
         (Beside::Part, Beside::Whole)
-            if fits && index > 0 && self::before(windows, index - 1, grid) == Beside::Whole =>
+            if fits
+                && index
+                    .checked_sub(1)
+                    .is_some_and(|left| self::before(windows, left, grid) == Beside::Whole) =>
         {
             at_end()
         }
@@ -297,9 +300,95 @@ mod tests {
         // nothing is known of the day before: only the lifetime can place it
         let placed = hours_placed(&[Some(6), Some(24)], None);
         assert_eq!(placed[0], (0, 24, Placement::Spread));
+        let placed = hours_placed(&[Some(24), Some(6)], None);
+        assert_eq!(placed[1], (24, 48, Placement::Spread));
         let born = chrono::DateTime::from_timestamp_millis(18 * HOUR).unwrap();
         let placed = hours_placed(&[Some(6), Some(24)], Some(Period::from(born)));
         assert_eq!(placed[0], (18, 24, Placement::Lifetime));
+    }
+
+    #[test]
+    fn a_gap_across_a_bound_is_one_only_between_whole_windows() {
+        // a third partial window behind the two, or before them: the gap may lie anywhere
+        let behind = hours_placed(&[Some(24), Some(23), Some(22), Some(20)], None);
+        assert_eq!(behind[1], (24, 48, Placement::Spread));
+        let ahead = hours_placed(&[Some(20), Some(22), Some(23), Some(24)], None);
+        assert_eq!(ahead[2], (48, 72, Placement::Spread));
+    }
+
+    #[test]
+    fn a_window_that_is_not_adjacent_is_no_neighbour() {
+        // nothing on day 1, which was fetched: what was used on day 2 is of its end
+        let placed = hours_placed(&[Some(6), None, Some(6), Some(24)], None);
+        assert_eq!(placed[1], (66, 72, Placement::AtEnd));
+    }
+
+    #[test]
+    fn more_than_a_window_has_lies_nowhere_in_particular() {
+        for (hours, at) in [
+            (&[None, Some(48), Some(24)][..], 0),
+            (&[Some(24), Some(48), None], 1),
+            (&[Some(24), Some(48), Some(6), Some(24)], 1),
+        ] {
+            assert_eq!(
+                hours_placed(hours, None)[at],
+                (24, 48, Placement::Spread),
+                "{hours:?}"
+            );
+        }
+        let second = hours_placed(&[Some(24), Some(6), Some(48), Some(24)], None);
+        assert_eq!(second[2], (48, 72, Placement::Spread));
+    }
+
+    #[test]
+    fn a_life_within_the_window_places_what_fits_into_it() {
+        let instant = |millis| chrono::DateTime::from_timestamp_millis(millis).unwrap();
+        let life =
+            |from: i64, until: i64| Some(Period::new(instant(from), instant(until)).unwrap());
+        let lived = |hours: i64, from: i64, until: i64| {
+            hours_placed(&[Some(hours)], life(from * HOUR, until * HOUR))[0]
+        };
+        // 6 hours of a life of 12 lie somewhere in it; 18 hours do not fit into it
+        assert_eq!(lived(6, 6, 18), (6, 18, Placement::Spread));
+        assert_eq!(lived(12, 6, 18), (6, 18, Placement::Lifetime));
+        assert_eq!(lived(18, 6, 18), (0, 24, Placement::Spread));
+        // a life that ended as the window began says nothing about it
+        assert_eq!(lived(0, -6, 0), (0, 24, Placement::Spread));
+
+        // a second more than the life is rounding, and not two
+        let of = |amount: i64| {
+            let window = Clean {
+                start: 0,
+                end: DAY,
+                amount: i128::from(amount),
+                records: 1,
+                windows: 1,
+            };
+            let grid = Grid::from_windows(std::iter::once((0, DAY)));
+            place(&[window], &grid, life(0, 6 * HOUR))[0].placement
+        };
+        assert_eq!(of(6 * HOUR + 1_000), Placement::Lifetime);
+        assert_eq!(of(6 * HOUR - 1_000), Placement::Lifetime);
+        assert_eq!(of(6 * HOUR + 1_001), Placement::Spread);
+        assert_eq!(of(6 * HOUR - 1_001), Placement::Spread);
+    }
+
+    #[test]
+    fn a_part_of_joined_windows_has_the_records_that_it_touches() {
+        let days = Placed {
+            start: 0,
+            end: 4 * DAY,
+            amount: i128::from(4 * DAY),
+            placement: Placement::Whole,
+            records: 4,
+            windows: 4,
+        };
+        let part = days.clip(DAY + HOUR, 3 * DAY).unwrap();
+        assert_eq!((part.start, part.end), (DAY + HOUR, 3 * DAY));
+        assert_eq!(part.amount, i128::from(47 * HOUR));
+        assert_eq!((part.records, part.windows), (2, 1));
+        // they touch, and share no time
+        assert_eq!(days.clip(4 * DAY, 5 * DAY), None);
     }
 
     #[test]

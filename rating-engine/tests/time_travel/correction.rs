@@ -228,6 +228,65 @@ fn corrections_apply_once_and_in_order() {
     assert_eq!(after.with(&second).unwrap().total().amount(), "10.00");
 }
 
+#[test]
+fn a_correction_fits_its_period_and_currency_and_carries_its_book() {
+    let days = |book: &PriceBook, last| bill(book, &vm_days("vm", 1..=last, 1));
+    let before = issued(&days(&cpu("10"), 10));
+    let right = correct(&before, &days(&cpu("11"), 10)).unwrap().unwrap();
+    let after = before.with(&right).unwrap();
+    assert_eq!(after.book, right.book);
+    assert_ne!(after.book, before.book);
+    let mut of_november = right.clone();
+    of_november.period = rating_november();
+    let mut in_francs = right;
+    in_francs.currency = rating_engine::Currency::from_code("CHF").unwrap();
+    for wrong in [of_november, in_francs] {
+        let error = before.with(&wrong).unwrap_err();
+        assert_eq!(error.kind(), RatingErrorKind::CorrectionMismatch);
+    }
+}
+
+#[test]
+fn a_line_that_is_gone_is_none_and_one_that_costs_nothing_stays() {
+    let prices = book(
+        "[[price]]\nid = \"cpu\"\nmeter = \"cpu\"\namount = \"10\"\nper = \"month\"\n\
+         [[price]]\nid = \"disk\"\nmeter = \"disk\"\namount = \"0\"\nper = \"month\"\n",
+    );
+    let records = |id: &str| [vm_days(id, 1..=31, 1), volume_days("v", 1..=31, 10)].concat();
+    let (old, fresh) = (bill(&prices, &records("a")), bill(&prices, &records("b")));
+    let after = issued(&old).with(&correction(&old, &fresh)).unwrap();
+    let mut names: Vec<&str> = after.statements[0]
+        .lines
+        .iter()
+        .map(|line| line.subject.resource_name.as_str())
+        .collect();
+    names.sort_unstable();
+    assert_eq!(names, ["b", "v"]);
+}
+
+#[test]
+fn the_reason_is_what_changed_and_nothing_that_follows_from_it() {
+    let discounted = |amount: u32, percent: u32| {
+        let prices = book(&format!(
+            "[[price]]\nid = \"cpu\"\nmeter = \"cpu\"\namount = {amount}\nper = \"month\"\n\
+             [[discount]]\nid = \"d\"\npercent = {percent}\n"
+        ));
+        bill(&prices, &vm_days("vm", 1..=31, 1))
+    };
+    let reasons = |fresh: &Bill| {
+        let correction = correction(&discounted(10, 10), fresh);
+        correction.statements[0].lines[0].reasons.clone()
+    };
+    assert_eq!(
+        reasons(&discounted(20, 10)),
+        [CorrectionReason::PriceChanged]
+    );
+    assert_eq!(
+        reasons(&discounted(10, 20)),
+        [CorrectionReason::DiscountChanged]
+    );
+}
+
 /// Usage of some VMs and volumes: days, hours of the last day, sizes.
 fn usage() -> impl Strategy<Value = Vec<cloudstack_usage::UsageRecord>> {
     let one = (0_usize..6, 1_i64..30, 1_i64..30, 1_i64..24, 1_u32..4);

@@ -96,6 +96,221 @@ fn packages_discounts_exemptions_and_settings_are_compared_by_what_they_do() {
     );
 }
 
+/// A price of everybody, with more fields.
+fn price(id: &str, meter: &str, amount: u32, more: &str) -> String {
+    format!(
+        "[[price]]\nid = \"{id}\"\nmeter = \"{meter}\"\namount = {amount}\nper = \"month\"\n{more}\n"
+    )
+}
+
+#[test]
+fn a_time_that_another_price_cuts_stays_one_and_one_with_another_price_does_not() {
+    let old = price("old", "cpu", 10, "");
+    // what is the same on both sides of a bound is said once
+    let split =
+        price("a", "cpu", 12, "until = 2026-06-30") + &price("b", "cpu", 12, "from = 2026-07-01");
+    assert_eq!(
+        changes(&old, &split),
+        ["CPU: 10.00 -> 12.00 EUR per vCPU and month"]
+    );
+    assert!(!compare(&book(&old), &book(&split)).is_empty());
+    // other prices beside each other are two differences, and so is one price in two times
+    let steps = price("a", "cpu", 12, "until = 2026-06-30")
+        + &price("b", "cpu", 13, "from = 2026-07-01\nuntil = 2026-07-31")
+        + &price("c", "cpu", 10, "from = 2026-08-01\nuntil = 2026-08-31")
+        + &price("d", "cpu", 13, "from = 2026-09-01");
+    assert_eq!(
+        changes(&old, &steps),
+        [
+            "CPU until 2026-06-30: 10.00 -> 12.00 EUR per vCPU and month",
+            "CPU from 2026-07-01 until 2026-07-31: 10.00 -> 13.00 EUR per vCPU and month",
+            "CPU from 2026-09-01: 10.00 -> 13.00 EUR per vCPU and month",
+        ]
+    );
+}
+
+#[test]
+fn prices_of_running_and_of_allocated_time_are_compared_each_with_its_own() {
+    let vm = |running: u32, allocated: u32| {
+        price("r", "vm", running, "basis = \"running\"")
+            + &price("a", "vm", allocated, "basis = \"allocated\"")
+    };
+    assert_eq!(
+        changes(&vm(10, 5), &vm(11, 5)),
+        ["Virtual machine (running time): 10.00 -> 11.00 EUR per month"]
+    );
+    assert_eq!(
+        changes(&vm(10, 5), &vm(10, 6)),
+        ["Virtual machine (allocated time): 5.00 -> 6.00 EUR per month"]
+    );
+}
+
+#[test]
+fn a_price_for_some_is_compared_with_its_own_else_with_the_one_for_all() {
+    let small = price("a", "cpu", 3, "offering = \"S\"");
+    let large = |amount: u32| price("l", "cpu", amount, "offering = \"L\"");
+    let all = price("z", "cpu", 10, "");
+    assert_eq!(
+        changes(
+            &(small.clone() + &large(7) + &all),
+            &(small.clone() + &large(8) + &all)
+        ),
+        ["CPU (offering L): 7.00 -> 8.00 EUR per vCPU and month"]
+    );
+    // where it is gone, the price of all counts, and no other selector's
+    assert_eq!(
+        changes(&(small.clone() + &large(7) + &all), &(small + &all)),
+        [
+            "CPU (offering L): 7.00 EUR per vCPU and month -> 10.00 EUR per vCPU and month (as for everybody)"
+        ]
+    );
+    // nor that of running time
+    let running = price("a", "vm", 3, "basis = \"running\"");
+    let all = price("z", "vm", 10, "");
+    let named = price("n", "vm", 7, "name = \"n\"");
+    assert_eq!(
+        changes(&(running.clone() + &named + &all), &(running + &all)),
+        ["Virtual machine (name n): 7.00 EUR per month -> 10.00 EUR per month (as for everybody)"]
+    );
+}
+
+#[test]
+fn sizes_are_told_in_the_largest_unit_that_is_whole() {
+    let from = |meter: &str, at_least: &str| {
+        let price = |amount| price("p", meter, amount, &format!("at_least = {{ {at_least} }}"));
+        let told = changes(&price(1), &price(2));
+        let (_, rest) = told[0].split_once(" (at least ").unwrap();
+        rest.split_once(')').unwrap().0.to_owned()
+    };
+    assert_eq!(
+        from("vm", "cpus = 4, ram = \"64 GiB\""),
+        "4 vCPU and 64 GiB RAM"
+    );
+    assert_eq!(from("vm", "ram = \"1536 MiB\""), "1536 MiB RAM");
+    assert_eq!(from("disk", "size = \"200 GiB\""), "200 GiB");
+    assert_eq!(from("disk", "size = \"0.5 GiB\""), "536870912 B");
+}
+
+#[test]
+fn services_and_packages_go_by_their_labels_and_tags() {
+    let rows = |backup: u32, gold: u32, tag: &str| {
+        format!(
+            "[[service]]\nid = \"Watch\"\nlabel = \"Watching\"\namount = 1\nper = \"month\"\n\
+             [[service]]\nid = \"Backup\"\nlabel = \"Backups\"\namount = {backup}\nper = \"month\"\n{tag}\n\
+             [[package]]\nid = \"Silver\"\nlabel = \"Silver plan\"\nservices = []\namount = 1\nper = \"month\"\n\
+             [[package]]\nid = \"Gold\"\nlabel = \"Golden plan\"\nservices = []\namount = {gold}\nper = \"month\"\n"
+        )
+    };
+    assert_eq!(
+        changes(&rows(4, 9, ""), &rows(5, 8, "")),
+        [
+            "Backups: 4.00 -> 5.00 EUR per month",
+            "Golden plan: 9.00 -> 8.00 EUR per month",
+        ]
+    );
+    assert_eq!(
+        changes(&rows(4, 9, ""), &rows(4, 9, "tag = \"Save=daily\"")),
+        ["Service Backup: by tag Service=Backup -> by tag Save=daily"]
+    );
+    let without_gold = rows(4, 9, "");
+    let without_gold = without_gold
+        .split("[[package]]\nid = \"Gold\"")
+        .next()
+        .unwrap();
+    assert_eq!(
+        changes(&rows(4, 9, ""), without_gold),
+        [
+            "Golden plan: 9.00 EUR per month -> nothing",
+            "Package Gold: by tag Package=Gold, includes nothing -> nothing",
+        ]
+    );
+}
+
+#[test]
+fn discounts_are_compared_for_whom_and_on_what_they_are() {
+    let discount = |id: &str, percent: u32, more: &str| {
+        format!("[[discount]]\nid = \"{id}\"\npercent = {percent}\n{more}\n")
+    };
+    let rows = |acme: u32, cpu: u32| {
+        discount("a", acme, "scope = { domain = \"acme\" }")
+            + &discount("n", 20, "scope = { domain = \"nordwind\" }")
+            + &discount(
+                "c",
+                cpu,
+                "scope = { domain = \"acme\" }\nmeters = [\"cpu\"]",
+            )
+    };
+    assert_eq!(
+        changes(&rows(10, 30), &rows(15, 30)),
+        ["Discount on everything for domain ROOT/acme: 10 -> 15 %"]
+    );
+    assert_eq!(
+        changes(&rows(10, 30), &rows(10, 31)),
+        ["Discount on CPU for domain ROOT/acme: 30 -> 31 %"]
+    );
+}
+
+/// A factor on CPU.
+fn factor(id: &str, times: u32, more: &str) -> String {
+    format!("[[factor]]\nid = \"{id}\"\nfactor = {times}\nmeters = [\"cpu\"]\n{more}\n")
+}
+
+#[test]
+fn factors_are_compared_by_what_they_do_in_their_group() {
+    // whatever it is called
+    assert_eq!(
+        changes(&factor("summer", 2, ""), &factor("winter", 3, "")),
+        ["Factor on CPU: × 2 -> × 3"]
+    );
+    assert_eq!(
+        changes(&factor("summer", 2, ""), &factor("winter", 2, "")),
+        [] as [&str; 0]
+    );
+    // two groups that multiply both
+    let two =
+        |second: u32| factor("a", 2, "group = \"age\"") + &factor("b", second, "group = \"place\"");
+    assert_eq!(changes(&two(3), &two(4)), ["Factor on CPU: × 3 -> × 4"]);
+    // for one customer, for a time, on prices of their own or not
+    let own = |more: &str| {
+        let scope = "scope = { domain = \"acme\" }";
+        factor("a", 2, "") + &factor("own", 5, &format!("{scope}\n{more}"))
+    };
+    assert_eq!(
+        changes(&own(""), &own("until = 2026-10-31")),
+        ["Factor on CPU for domain ROOT/acme from 2026-11-01: × 5 -> nothing"]
+    );
+    assert_eq!(
+        changes(&own(""), &own("net_prices = false")),
+        ["Factor on CPU for domain ROOT/acme: × 5 -> × 5, not on hard-linked prices"]
+    );
+    assert_eq!(
+        changes(&own(""), &own("net_prices = true")),
+        [] as [&str; 0]
+    );
+    assert_eq!(
+        changes(&factor("a", 2, ""), &factor("a", 2, "net_prices = true")),
+        ["Factor on CPU: × 2 -> × 2, on hard-linked prices too"]
+    );
+    assert_eq!(
+        changes(&factor("a", 2, ""), &factor("a", 2, "net_prices = false")),
+        [] as [&str; 0]
+    );
+}
+
+#[test]
+fn another_zone_from_a_date_on_is_a_setting() {
+    let change = "[[zone_change]]\nfrom = 2026-11-01\nzone = \"Europe/Paris\"\n";
+    assert_eq!(
+        changes("", change),
+        ["zone: UTC -> UTC, Europe/Paris from 2026-11-01"]
+    );
+    let own = change.replace("from", "domain = \"acme\"\nfrom");
+    assert_eq!(
+        changes("", &own),
+        ["zone_change: nothing -> acme: UTC, Europe/Paris from 2026-11-01"]
+    );
+}
+
 #[test]
 fn a_difference_has_its_bounds_in_json() {
     let old = nordwind("n", "6.2", "");

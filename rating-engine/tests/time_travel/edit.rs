@@ -1,7 +1,8 @@
 //! Changes of price books.
 
 use rating_engine::{
-    BookErrors, BookFormat, ChangeNote, Edit, EditedBook, PriceBook, Row, When, edit_book,
+    BookErrors, BookFormat, ChangeNote, Edit, EditedBook, PriceBook, PriceKind, Row, When,
+    edit_book,
 };
 use serde_json::{Value, json};
 
@@ -272,6 +273,116 @@ fn the_package_matrix_is_a_set_of_times() {
 }
 
 #[test]
+fn a_cell_of_the_matrix_says_no_bound_that_it_does_not_have() {
+    let text = book_text(MATRIX);
+    let new = edited(&text, cell(None, Some("2026-10-31"), true)).unwrap();
+    let row = "service_periods = [{ service = \"Backup\", until = 2026-10-31 }]";
+    assert!(new.text.contains(row), "{}", new.text);
+    // a service that the book does not have is named as such
+    let unknown = Edit::SetPackageService {
+        package: "Gold".to_owned(),
+        service: "Backpu".to_owned(),
+        from: None,
+        until: None,
+        present: true,
+    };
+    let errors = edited(&text, unknown).unwrap_err();
+    assert_eq!(errors.errors()[0].slug(), "unknown_reference");
+    assert!(errors.errors()[0].message().contains("\"Backpu\""));
+    // one service may stand as a plain text
+    let single = text.replace("[\"Monitoring\"]", "\"Monitoring\"");
+    let new = edited(&single, cell(None, None, true)).unwrap();
+    let gold = &new.book.packages()[0].services;
+    let names: Vec<&str> = gold.iter().map(|cell| cell.service.as_str()).collect();
+    assert_eq!(names, ["Backup", "Monitoring"]);
+}
+
+#[test]
+fn an_amount_takes_the_place_of_tiers_and_blocks_and_the_other_way_round() {
+    let tiers = json!([{ "up_to": "5", "amount": "2" }, { "amount": "1" }]);
+    let kinds = |fields: &str, with: &Value| {
+        let text = book_text(&CPU.replace("amount = 6.20  # exactly", fields));
+        let new = edited(&text, replace("cpu", "2026-10-16", with)).unwrap();
+        let prices = new.book.prices().iter();
+        prices
+            .map(|price| match price.kind {
+                PriceKind::PerUnit(_) => "each",
+                PriceKind::Block { .. } => "block",
+                PriceKind::Graduated(_) => "graduated",
+                PriceKind::Volume(_) => "volume",
+                _ => "other",
+            })
+            .collect::<Vec<_>>()
+    };
+    let volume = "tier_mode = \"volume\"\ntiers = [{ up_to = 5, amount = 2 }, { amount = 1 }]";
+    assert_eq!(
+        kinds(volume, &json!({ "amount": "6.50" })),
+        ["volume", "each"]
+    );
+    assert_eq!(
+        kinds("amount = 1\nblock = 4", &json!({ "tiers": tiers })),
+        ["block", "graduated"]
+    );
+    // a block stays a block, and volume tiers stay volume tiers
+    assert_eq!(
+        kinds("amount = 1\nblock = 4", &json!({ "amount": "2" })),
+        ["block", "block"]
+    );
+    assert_eq!(
+        kinds(volume, &json!({ "tiers": tiers })),
+        ["volume", "volume"]
+    );
+    // a percentage gives way to either
+    let percent = |with: &Value| {
+        let text = book_text(
+            "[[service]]\nid = \"Care\"\npercent = 10\npercent_of = [\"cpu\"]\nper = \"month\"\n",
+        );
+        let text = text.replace("per = \"month\"\n", "");
+        edited(&text, replace("Care", "2026-10-16", with))
+            .unwrap()
+            .book
+            .prices()[1]
+            .kind
+            .clone()
+    };
+    let amount = percent(&json!({ "amount": "3", "per": "month" }));
+    assert!(matches!(amount, PriceKind::PerUnit(_)), "{amount:?}");
+    let graduated = percent(&json!({ "tiers": tiers, "per": "month" }));
+    assert!(
+        matches!(graduated, PriceKind::Graduated(_)),
+        "{graduated:?}"
+    );
+}
+
+#[test]
+fn rows_that_are_written_in_a_line_are_edited_in_their_line() {
+    let text =
+        book_text("price = [{ id = \"cpu\", meter = \"cpu\", amount = 6.20, per = \"month\" }]\n");
+    let new = edited(
+        &text,
+        replace(
+            "cpu",
+            "2026-10-16",
+            &json!({ "amount": "6.50", "label": "2026-10-16" }),
+        ),
+    )
+    .unwrap();
+    let ids: Vec<&str> = new
+        .book
+        .prices()
+        .iter()
+        .map(|price| price.id.as_str())
+        .collect();
+    assert_eq!(ids, ["cpu", "cpu-2026-10-16"]);
+    assert!(new.text.contains("until = 2026-10-15 }"), "{}", new.text);
+    assert!(!new.text.contains("[[price]]"), "{}", new.text);
+    // a text that could be a date stays a text where no date is asked for
+    assert!(new.text.contains("label = \"2026-10-16\""), "{}", new.text);
+    let bill = bill(&new.book, &vm_days("vm", 1..=31, 1));
+    assert_eq!(bill.exact.to_string(), "197/31");
+}
+
+#[test]
 fn the_first_exemption_of_ones_own_keeps_the_usual_ones() {
     let text = book_text(CPU);
     let edit = Edit::AddExemption(row(
@@ -281,6 +392,13 @@ fn the_first_exemption_of_ones_own_keeps_the_usual_ones() {
     for usual in ["Billing:noCPU", "Billing:noRAM", "Billing:noDisk", "free"] {
         assert!(new.text.contains(&format!("id = \"{usual}\"")), "{usual}");
     }
+    // where there is one already, it is all that there is
+    let more = Edit::AddExemption(row(
+        &json!({ "id": "more", "tag": "More=yes", "meters": ["ram"] }),
+    ));
+    let own = text.clone() + "[[exemption]]\nid = \"own\"\ntag = \"Own=yes\"\nmeters = [\"cpu\"]\n";
+    let two = edited(&own, more).unwrap().text;
+    assert_eq!(two.matches("[[exemption]]").count(), 2, "{two}");
     let end = Edit::EndExemption {
         id: "Billing:noRAM".to_owned(),
         until: when("2026-10-31"),

@@ -1,11 +1,12 @@
 //! What the running month will cost.
 
-use cloudstack_usage::{Inventory, UsageRecord, UsageType};
+use cloudstack_usage::{AccountId, Holder, Inventory, UsageRecord, UsageType};
 use proptest::prelude::*;
-use rating_engine::{Forecast, PriceBook, forecast};
+use rating_engine::{Exact, FindingKind, Forecast, PriceBook, forecast};
 
 use crate::usage::{
-    bill, bill_with, book, know_vm, month, october, traffic, vm, vm_days, volume_days,
+    bill, bill_with, book, know_vm, know_volume, month, nic_days, october, traffic, vm, vm_days,
+    volume_days,
 };
 
 fn prices() -> PriceBook {
@@ -81,6 +82,113 @@ fn a_resized_vm_goes_on_in_its_new_size() {
     let forecast = of(&prices(), &back, &inventory);
     // 30.75 days of one, a quarter day of four
     assert_eq!(forecast.bill.exact.to_string(), "127/4");
+}
+
+/// The exact sum of the lines of one account.
+fn of_account(forecast: &Forecast, account: &str) -> String {
+    let holder = Holder::Account(AccountId::new(account));
+    let lines = forecast.bill.statements.iter().flat_map(|one| &one.lines);
+    let own = lines.filter(|line| line.holder == holder);
+    own.map(|line| &line.net).sum::<Exact>().to_string()
+}
+
+#[test]
+fn what_moved_to_another_account_and_back_goes_on_where_the_inventory_has_it() {
+    let moved = |mut record: UsageRecord| {
+        record.owner.holder = Holder::Account(AccountId::new("other"));
+        record
+    };
+    let mut records = vm_days("vm", 1..=9, 1);
+    records.extend([vm("vm", 10, 18, 1), moved(vm("vm", 10, 6, 1))]);
+    // nobody knows better than the newest record
+    let forecast = of(&prices(), &records, &Inventory::default());
+    assert_eq!(of_account(&forecast, "account"), "39/4");
+    assert_eq!(of_account(&forecast, "other"), "85/4");
+    let mut inventory = Inventory::default();
+    know_vm(&mut inventory, "vm", None);
+    let forecast = of(&prices(), &records, &inventory);
+    assert_eq!(of_account(&forecast, "account"), "123/4");
+    assert_eq!(of_account(&forecast, "other"), "1/4");
+}
+
+#[test]
+fn a_volume_that_was_resized_and_back_goes_on_as_the_inventory_has_it() {
+    let hours = |gib: u64, hours: i64| {
+        let mut record = volume_days("v", 10..=10, gib).remove(0);
+        record.quantity = cloudstack_usage::Quantity::time(hours * 3_600_000);
+        record
+    };
+    let mut records = volume_days("v", 1..=9, 100);
+    records.extend([hours(100, 18), hours(200, 6)]);
+    // 0.01 a day and GiB: 9.75 of 100, then 21.25 of 200
+    assert_eq!(exact(&records), "209/4");
+    let mut inventory = Inventory::default();
+    know_volume(&mut inventory, "v", 100);
+    let forecast = of(&prices(), &records, &inventory);
+    // 30.75 of 100, 0.25 of 200
+    assert_eq!(forecast.bill.exact.to_string(), "125/4");
+    // and in another account on that day: the size alone does not say which
+    let mut moved = records.clone();
+    moved[10].size_bytes = moved[9].size_bytes;
+    moved[10].owner.holder = Holder::Account(AccountId::new("other"));
+    let forecast = of(&prices(), &moved, &inventory);
+    assert_eq!(of_account(&forecast, "account"), "123/4");
+    assert_eq!(of_account(&forecast, "other"), "1/4");
+}
+
+#[test]
+fn records_of_one_window_add_up_before_they_go_on() {
+    // a day in two records of one key, 10 and 14 hours
+    let mut records = vm_days("vm", 1..=9, 1);
+    records.extend([vm("vm", 10, 10, 1), vm("vm", 10, 14, 1)]);
+    let bill = of(&prices(), &records, &Inventory::default()).bill;
+    assert_eq!(bill.exact.to_string(), "31");
+    let mut kinds = bill.findings.iter().map(|finding| finding.kind);
+    assert!(!kinds.any(|kind| kind == FindingKind::OverWindow));
+}
+
+#[test]
+fn what_was_not_used_at_all_does_not_go_on() {
+    assert_eq!(exact(&[vm("vm", 10, 0, 1)]), "0");
+}
+
+#[test]
+fn a_network_interface_ends_with_its_vm() {
+    let book = book("[[price]]\nid = \"nic\"\nmeter = \"nic\"\namount = 1\nper = \"day\"\n");
+    let mut inventory = Inventory::default();
+    know_vm(&mut inventory, "vm", Some(october(21, 12)));
+    let forecast = of(&book, &nic_days("nic", "vm", 1..=10), &inventory);
+    assert_eq!(forecast.bill.exact.to_string(), "41/2");
+}
+
+#[test]
+fn what_is_ahead_is_not_missing_and_what_was_forgotten_is() {
+    let records = vm_days("vm", 1..=10, 1);
+    let mut inventory = Inventory::default();
+    for id in ["vm", "forgotten", "ahead"] {
+        know_vm(&mut inventory, id, None);
+    }
+    // one that nobody metered until now, one that begins when nobody can have metered it
+    for entry in inventory.vms.values_mut() {
+        if entry.id.to_string() == "ahead" {
+            entry.lifetime.start = october(15, 0);
+        }
+    }
+    let missing: Vec<String> = of(&prices(), &records, &inventory)
+        .bill
+        .findings
+        .into_iter()
+        .filter(|finding| finding.kind == FindingKind::NotMetered)
+        .filter_map(|finding| finding.resource_name)
+        .collect();
+    assert_eq!(missing, ["forgotten"]);
+    // what else a bill has to say stays said, also of the time ahead
+    let unpriced = of(&book(""), &records, &inventory).bill.findings;
+    assert!(
+        unpriced
+            .iter()
+            .any(|finding| finding.kind == FindingKind::Unpriced)
+    );
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What was not metered, and what was metered twice.
 
 use cloudstack_usage::Inventory;
-use rating_engine::{FindingKind, LeakKind, LeakTotal, leaks};
+use rating_engine::{Exact, FindingKind, LeakKind, LeakTotal, Leaks, leaks};
 
 use crate::usage::{bill_with, book, know_vm, vm_days};
 
@@ -57,6 +57,25 @@ fn both_sides_are_listed_dearest_first_with_hours_money_and_totals() {
     let json = leaks.to_json();
     assert_eq!(json["leaks"][0]["seconds"], 3 * 86_400);
     assert_eq!(json["totals"][1]["kind"], "metered_twice");
+}
+
+#[test]
+fn what_has_no_value_is_counted_beside_what_has() {
+    let mut inventory = Inventory::default();
+    for id in ["a", "b", "c"] {
+        know_vm(&mut inventory, id, None);
+    }
+    let bill = bill_with(&prices(), &vm_days("other", 1..=31, 1), &inventory);
+    // three VMs without a record: of one it is known what they would have cost
+    let mut findings = bill.findings;
+    findings.retain(|finding| finding.kind == FindingKind::NotMetered);
+    for (finding, value) in findings.iter_mut().zip([Some(Exact::from(5)), None, None]) {
+        finding.value = value;
+    }
+    let [missing, twice] = Leaks::of(&findings, bill.period, bill.currency).totals;
+    assert_eq!((missing.count, missing.without_value), (3, 2));
+    assert_eq!(missing.value.amount, "5.00");
+    assert_eq!((twice.count, twice.without_value), (0, 0));
 }
 
 #[test]

@@ -25,6 +25,11 @@ fn the_effect_is_told_by_statement_project_and_item() {
     assert_eq!(statement.total.old.amount, "6.20");
     assert_eq!(statement.total.new.amount, "7.75");
     assert_eq!(simulation.total.difference.amount, "1.55");
+    assert_eq!(simulation.total.difference.exact.to_string(), "31/20");
+    let json = simulation.to_json();
+    assert_eq!(json["total"]["difference"]["amount"], "1.55");
+    assert_eq!(json["old_book"]["digest"], old.digest());
+    assert_eq!(json["statements"][0]["items"][1]["id"], "disk");
     let items: Vec<(&str, &str)> = statement
         .items
         .iter()

@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use cloudstack_usage::{
     AccountId, DomainEntry, DomainId, History, Holder, Inventory, Lifetime, LifetimeSource,
     NetworkId, OfferingId, Owner, Period, Quantity, ResourceId, TagHistory, UsageRecord, UsageType,
-    VmEntry, VmId, ZoneId,
+    VmEntry, VmId, VolumeEntry, VolumeId, ZoneId,
 };
 use rating_engine::{Bill, PriceBook, Rating};
 use rust_decimal::Decimal;
@@ -189,4 +189,46 @@ pub(crate) fn know_vm(inventory: &mut Inventory, id: &str, removed: Option<DateT
         tags: TagHistory::default(),
     };
     inventory.vms.insert(entry.id.clone(), entry);
+}
+
+/// A volume that the inventory knows with so many GiB, and that is still there.
+pub(crate) fn know_volume(inventory: &mut Inventory, id: &str, gib: u64) {
+    let entry = VolumeEntry {
+        id: VolumeId::new(id),
+        lifetime: Lifetime {
+            start: october(-30, 0),
+            start_source: LifetimeSource::Created,
+            end: None,
+            end_source: LifetimeSource::Removed,
+            last_seen: Some(october(10, 12)),
+        },
+        name: History::constant(id.to_owned()),
+        owner: History::constant(owner()),
+        volume_type: None,
+        size_bytes: History::constant(gib << 30),
+        offering: History::new(),
+        vm: History::new(),
+        zone: None,
+        tags: TagHistory::default(),
+    };
+    inventory.volumes.insert(entry.id.clone(), entry);
+}
+
+/// The network interface of a VM over whole days.
+pub(crate) fn nic_days(
+    id: &str,
+    of: &str,
+    days: std::ops::RangeInclusive<i64>,
+) -> Vec<UsageRecord> {
+    days.map(|of_day| UsageRecord {
+        vm: Some(VmId::new(of)),
+        offering: Some(OfferingId::new("network")),
+        ..record(
+            UsageType::NetworkOffering,
+            id,
+            day(of_day),
+            Quantity::time(86_400_000),
+        )
+    })
+    .collect()
 }
