@@ -1,6 +1,9 @@
 //! What the running month will cost.
 
-use cloudstack_usage::{AccountId, Holder, Inventory, UsageRecord, UsageType};
+use cloudstack_usage::{
+    AccountId, Holder, Inventory, Moment, MomentSource, Quantity, UsageRecord, UsageType, VmId,
+    VolumeId,
+};
 use proptest::prelude::*;
 use rating_engine::{Exact, FindingKind, Forecast, PriceBook, forecast};
 
@@ -298,4 +301,33 @@ proptest! {
         let counts = &early.bill.counts;
         prop_assert_eq!(counts.records, counts.charged + counts.exempt + counts.reference + counts.held);
     }
+}
+
+/// A volume that moved to another VM on the last day stays there: nothing of the discount of
+/// the VM that it left goes on.
+#[test]
+fn a_volume_goes_on_at_the_vm_that_it_is_attached_to() {
+    let rows = "[[price]]\nid = \"disk\"\nmeter = \"disk\"\namount = \"0.31\"\nper = \"month\"\n\
+        [[discount]]\nid = \"half\"\npercent = \"50\"\nscope = { vm = \"a\" }\n";
+    let mut inventory = Inventory::default();
+    know_vm(&mut inventory, "a", None);
+    know_vm(&mut inventory, "b", None);
+    know_volume(&mut inventory, "v", 100);
+    let volume = inventory.volumes.get_mut(&VolumeId::new("v")).unwrap();
+    for (vm, from) in [("a", october(-30, 0)), ("b", october(10, 12))] {
+        let began = Moment::certain(from, MomentSource::Event);
+        volume.vm.set(began, VmId::new(vm));
+    }
+    let mut records = volume_days("v", 1..=10, 100);
+    let attached = |vm: &str, day: i64, hours: i64| {
+        let mut row = volume_days("v", day..=day, 100).remove(0);
+        row.vm = Some(VmId::new(vm));
+        row.quantity = Quantity::time(hours * 3_600_000);
+        row
+    };
+    records.extend((1..=9).map(|day| attached("a", day, 24)));
+    records.extend([attached("a", 10, 12), attached("b", 10, 12)]);
+    let forecast = of(&book(rows), &records, &inventory);
+    // 31 a month: 9.5 days at half of it
+    assert_eq!(forecast.bill.exact.to_string(), "105/4");
 }
