@@ -1,7 +1,6 @@
 //! The shadow against what a real Quota booked.
 #![expect(
     clippy::unwrap_used,
-    clippy::panic,
     clippy::disallowed_methods,
     reason = "in a test a panic is the report of a failure, and the recording is read from files"
 )]
