@@ -5,6 +5,8 @@ mod database;
 #[cfg(feature = "sql")]
 mod description;
 #[cfg(feature = "sql")]
+mod events;
+#[cfg(feature = "sql")]
 mod jobs;
 #[cfg(feature = "sql")]
 mod metadata;
