@@ -66,7 +66,7 @@ pub use recording::{RecordedSource, read_metadata_folder, read_usage_files};
 pub use source::{Notice, ParsedRecord, Rejection, SnapshotFetch, Source, UsageFetch, UsagePage};
 #[cfg(feature = "sql")]
 pub use sql::SqlSource;
-pub use sql::SqlServer;
+pub use sql::{SqlServer, SqlTls};
 pub use tag::{ResourceTag, Tag};
 pub use tag_moments::TagMomentRule;
 pub use usage_lifetimes::{ResourceUses, UsageLifetimes};

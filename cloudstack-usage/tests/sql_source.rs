@@ -478,3 +478,68 @@ fn an_error_of_the_sink_ends_the_reading() {
     assert_eq!(result.unwrap_err().kind(), ErrorKind::Sink);
     assert_eq!(pages, 1);
 }
+
+/// The certificate is for 127.0.0.1, signed by an authority of the tests' own.
+#[cfg(feature = "sql-tls")]
+#[test]
+fn databases_are_read_by_tls_where_the_server_proves_who_it_is() {
+    let database = database_or_skip!();
+    let Some(folder) = std::env::var_os("CSBILL_TEST_MARIADB_TLS") else {
+        return;
+    };
+    let folder = folder.to_str().unwrap();
+    let plain = database.user(&[
+        (&database.usage, "cloud_usage", ""),
+        (&database.cloud, "account", ""),
+        (&database.cloud, "domain", ""),
+        (&database.cloud, "projects", ""),
+    ]);
+    let user = plain.user().unwrap();
+    database.run(&format!("ALTER USER '{user}'@'%' REQUIRE SSL"));
+    let connect = |host: &str, settings: &str| {
+        let settings = settings.replace("FOLDER", folder);
+        let url = format!(
+            "mysql://{user}@{host}:{}/{}?{settings}",
+            plain.port(),
+            database.usage
+        );
+        let server = SqlServer::parse(&url).unwrap();
+        let server = server.with_password(plain.password().unwrap().clone());
+        SqlSource::connect_to(&server, &database.cloud)
+    };
+    for settings in ["tls-ca=FOLDER/ca.pem", "tls=unverified"] {
+        let (records, _) = read(&mut connect("127.0.0.1", settings).unwrap(), always());
+        assert_eq!(records.len(), 2793, "{settings}");
+    }
+    for (host, settings, kind, words) in [
+        (
+            "127.0.0.1",
+            "",
+            ErrorKind::Unauthorized,
+            "refuses this user",
+        ),
+        ("127.0.0.1", "tls=on", ErrorKind::Transport, "tls-ca=FILE"),
+        (
+            "127.0.0.1",
+            "tls-ca=FOLDER/other-ca.pem",
+            ErrorKind::Transport,
+            "does not prove who it is",
+        ),
+        (
+            "localhost",
+            "tls-ca=FOLDER/ca.pem",
+            ErrorKind::Transport,
+            "does not prove who it is",
+        ),
+        (
+            "127.0.0.1",
+            "tls-ca=FOLDER/none.pem",
+            ErrorKind::Configuration,
+            "none.pem of tls-ca cannot be read",
+        ),
+    ] {
+        let error = connect(host, settings).unwrap_err();
+        assert_eq!(error.kind(), kind, "{error:?}");
+        assert!(error.to_string().contains(words), "{settings}: {error}");
+    }
+}

@@ -55,6 +55,7 @@ const CLOUD: &str = "cloud";
 /// ```no_run
 /// use cloudstack_usage::{Period, Secret, Source, SqlServer, SqlSource};
 ///
+/// // `?tls=on` encrypts, with the feature `sql-tls`
 /// let server = SqlServer::parse("mysql://billing@replica.example.com/cloud_usage")?;
 /// let mut source = SqlSource::connect(&server.with_password(Secret::new("…")))?;
 /// let october = Period::parse("2026-10-01T00:00:00Z", "2026-11-01T00:00:00Z").unwrap();
