@@ -42,14 +42,14 @@ pub(super) fn list(
     }
     builder.vm_events_since(from);
     // listed, though nothing may have happened
-    add(schema, Kind::VmEvent, Vec::new(), builder)?;
+    add(schema, Kind::VmEvent, &[], builder)?;
     let sql = query(schema, rows_a_page);
     let mut next = first(database, schema, from)?;
     while let Some(id) = next {
         let rows = database.rows(&sql, vec![Value::from(id), datetime(from)])?;
         let is_last = rows.len() < usize::try_from(rows_a_page).unwrap_or(usize::MAX);
         let highest = rows.last().and_then(|row| row.get("id")?.as_u64());
-        add(schema, Kind::VmEvent, rows, builder)?;
+        add(schema, Kind::VmEvent, &rows, builder)?;
         next = highest
             .filter(|_| !is_last)
             .and_then(|highest| highest.checked_add(1));

@@ -26,7 +26,7 @@ pub(super) fn list(
     };
     let mut rows = database.rows(&query, Vec::new())?;
     rows.iter_mut().for_each(finish);
-    add(schema, kind, rows, builder)
+    add(schema, kind, &rows, builder)
 }
 
 /// What is to be said of a kind whose table may not be read.
@@ -44,7 +44,7 @@ pub(super) fn not_readable(schema: &Schema, table: &str) -> Notice {
 pub(super) fn add(
     schema: &Schema,
     kind: Kind,
-    rows: Vec<Object>,
+    rows: &[Object],
     builder: &mut SnapshotBuilder,
 ) -> Result<(), Error> {
     let label = format!("table {}", schema.cloud(table(kind)));
