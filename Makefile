@@ -21,7 +21,7 @@ demo: ## a real month's bill from a recorded CloudStack, into out/
 test: test-rust test-python ## all tests
 
 test-rust: ## unit, integration, property and documentation tests of all crates, with servers of their own
-	$(WITH_MARIADB) $(WITH_RABBITMQ) $(CARGO) test --locked --workspace --exclude cloudstack-billing-py --features cloudstack-usage/amqp,cloudstack-usage/archive,cloudstack-usage/async,cloudstack-usage/blocking,cloudstack-usage/recording,cloudstack-usage/sql,cloudstack-usage/test-util,cloudstack-usage-store/mariadb,csbill/amqp
+	$(WITH_MARIADB) $(WITH_RABBITMQ) $(CARGO) test --locked --workspace --exclude cloudstack-billing-py --features cloudstack-usage/amqp,cloudstack-usage/archive,cloudstack-usage/async,cloudstack-usage/blocking,cloudstack-usage/recording,cloudstack-usage/sql-tls,cloudstack-usage/test-util,cloudstack-usage-store/mariadb-tls,csbill/amqp
 
 test-python: ## the Python package: build, stubs, types, tests; a CloudStack client that is not ours
 	$(CARGO) build --locked --package csbill --package csbill-replay
@@ -32,8 +32,9 @@ lint: ## formatting, clippy, purity of the engine, documentation
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- --deny warnings
 	$(CARGO) clippy --locked --package cloudstack-usage-store --all-targets --features mariadb -- --deny warnings
+	$(CARGO) clippy --locked --package cloudstack-usage-store --all-targets --features mariadb-tls -- --deny warnings
 	$(CARGO) clippy --locked --package csbill --all-targets --features amqp -- --deny warnings
-	for features in "" amqp archive recording blocking async sql test-util; do \
+	for features in "" amqp archive recording blocking async sql sql-tls test-util; do \
 		$(CARGO) clippy --locked --package cloudstack-usage --features "$$features" -- --deny warnings || exit 1; \
 	done
 	.ci/purity.sh

@@ -12,7 +12,7 @@ use crate::id::{
 };
 use crate::metadata::{Offering, OsCategory, OsType, Template, Zone};
 use crate::period::Period;
-use crate::record::Owner;
+use crate::record::{Holder, Owner};
 
 /// How the beginning or end of a life is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -146,6 +146,29 @@ pub struct AccountEntry {
     pub tags: TagHistory,
 }
 
+/// Whether a VM ran, as the usage events say.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PowerState {
+    /// It ran, as what its usage was recorded for.
+    Running(RunningAs),
+    /// It did not run, or was not there.
+    Stopped,
+}
+
+/// What the running time of a VM is recorded for. What is not known fits any record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunningAs {
+    /// Whose it was.
+    pub holder: Holder,
+    /// Its service offering.
+    pub offering: Option<OfferingId>,
+    /// Its number of vCPUs.
+    pub cpu_count: Option<u32>,
+    /// Its memory in MiB.
+    pub memory_mib: Option<u32>,
+}
+
 /// What is known of a VM.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VmEntry {
@@ -173,6 +196,10 @@ pub struct VmEntry {
     pub zone: Option<ZoneId>,
     /// The hypervisor's name.
     pub hypervisor: Option<String>,
+    /// When it ran, by the usage events of CloudStack's databases; in gaps nothing is known,
+    /// and where the API alone is read there is nothing else.
+    #[serde(default, skip_serializing_if = "History::is_empty")]
+    pub power: History<PowerState>,
     /// Its tags.
     pub tags: TagHistory,
 }

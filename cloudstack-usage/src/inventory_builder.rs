@@ -2,6 +2,7 @@
 
 mod labels;
 mod lifetimes;
+mod power;
 mod syncs;
 mod tags;
 
@@ -38,6 +39,7 @@ use tags::Tagged;
 ///   bound nothing, since ever.
 /// - Only a list that was read completely says that something is gone.
 /// - A resource that lived between two syncs is known from its usage alone.
+/// - When a VM ran is known as far as syncs listed its usage events ([`VmEntry::power`]).
 ///
 /// The result does not depend on the order in which anything is given.
 ///
@@ -118,6 +120,7 @@ impl InventoryBuilder {
         assembly.add_volumes();
         assembly.add_resources();
         assembly.add_unlisted();
+        assembly.add_power();
         let mut tagged = tags::histories(&snapshots, &assembly.known, self.rule);
         lay_over(&mut tagged, &self.labels);
         for (id, tagged) in tagged {
@@ -224,6 +227,7 @@ impl<'a> Assembly<'a> {
             os_type: self.values(start, rows, |row| row.os_type.clone()),
             zone: last(rows, |row| row.zone.clone()),
             hypervisor: last(rows, |row| row.hypervisor.clone()),
+            power: History::new(),
             tags: TagHistory::default(),
         }
     }
@@ -400,6 +404,15 @@ impl<'a> Assembly<'a> {
             tags: TagHistory::default(),
         };
         self.inventory.resources.insert(id.clone(), entry);
+    }
+
+    /// When VMs ran, where the usage events were read.
+    fn add_power(&mut self) {
+        for (vm, history) in power::histories(self.syncs) {
+            if let Some(entry) = self.inventory.vms.get_mut(&vm) {
+                entry.power = history;
+            }
+        }
     }
 
     /// What usage names and no sync ever listed: it lived between two syncs.
@@ -702,6 +715,7 @@ fn vm_from_usage(id: VmId, lifetime: Lifetime, facts: &Facts) -> VmEntry {
         os_type: proved(start, facts.os_type.clone()),
         zone: facts.zone.clone(),
         hypervisor: facts.hypervisor.clone(),
+        power: History::new(),
         tags: TagHistory::default(),
     }
 }

@@ -49,14 +49,14 @@ pub use id::{
     TemplateId, VmId, VolumeId, VpcId, ZoneId,
 };
 pub use inventory::{
-    AccountEntry, DomainEntry, Inventory, Lifetime, LifetimeSource, ProjectEntry, ResourceEntry,
-    TagHistory, VmEntry, VolumeEntry,
+    AccountEntry, DomainEntry, Inventory, Lifetime, LifetimeSource, PowerState, ProjectEntry,
+    ResourceEntry, RunningAs, TagHistory, VmEntry, VolumeEntry,
 };
 pub use inventory_builder::InventoryBuilder;
 pub use label::{Label, LabelTarget};
 pub use metadata::{
     Account, Domain, IpAddress, Kind, Network, Offering, OsCategory, OsType, Project, Snapshot,
-    TagAction, TagEvent, Template, Vm, Volume, VolumeSnapshot, Vpc, Zone,
+    TagAction, TagEvent, Template, Vm, VmAction, VmEvent, Volume, VolumeSnapshot, Vpc, Zone,
 };
 pub use period::{Period, PeriodError};
 pub use quantity::{Quantity, QuantityError, parse_raw_usage};
@@ -64,9 +64,9 @@ pub use record::{Holder, Owner, RecordKey, UsageRecord};
 #[cfg(feature = "recording")]
 pub use recording::{RecordedSource, read_metadata_folder, read_usage_files};
 pub use source::{Notice, ParsedRecord, Rejection, SnapshotFetch, Source, UsageFetch, UsagePage};
-pub use sql::SqlServer;
 #[cfg(feature = "sql")]
 pub use sql::SqlSource;
+pub use sql::{SqlServer, SqlTls};
 pub use tag::{ResourceTag, Tag};
 pub use tag_moments::TagMomentRule;
 pub use usage_lifetimes::{ResourceUses, UsageLifetimes};

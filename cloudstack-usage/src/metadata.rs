@@ -10,7 +10,7 @@ use crate::id::{
     AccountId, DomainId, NetworkId, OfferingId, OsCategoryId, OsTypeId, ProjectId, ResourceId,
     TemplateId, VmId, VolumeId, VpcId, ZoneId,
 };
-use crate::record::Owner;
+use crate::record::{Holder, Owner};
 use crate::tag::{ResourceTag, Tag};
 
 /// A kind of thing that a sync lists.
@@ -54,6 +54,8 @@ pub enum Kind {
     Tag,
     /// `listEvents` of `CREATE_TAGS` and `DELETE_TAGS`
     TagEvent,
+    /// Starts and stops of VMs in `usage_event`, which no call of the API lists
+    VmEvent,
 }
 
 impl Kind {
@@ -77,6 +79,7 @@ impl Kind {
         Self::Zone,
         Self::Tag,
         Self::TagEvent,
+        Self::VmEvent,
     ];
 }
 
@@ -336,6 +339,45 @@ pub struct TagEvent {
     pub username: Option<String>,
 }
 
+/// What a VM was made to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum VmAction {
+    /// `VM.CREATE`: allocated, or recovered
+    Create,
+    /// `VM.START`
+    Start,
+    /// `VM.STOP`
+    Stop,
+    /// `VM.DYNAMIC.SCALE`: another size while it runs
+    Scale,
+    /// `VM.DESTROY`
+    Destroy,
+}
+
+/// A usage event of a VM: the usage server makes running time of these, so they say to the
+/// second where in its window the time of a record lies. CloudStack's databases have them, its
+/// API does not.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct VmEvent {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// The number of its row in `usage_event`: of two at one moment the later is greater.
+    pub id: u64,
+    /// The VM.
+    pub vm: VmId,
+    /// What it was made to do.
+    pub action: VmAction,
+    /// Whose it was.
+    pub holder: Holder,
+    /// Its service offering from then on.
+    pub offering: Option<OfferingId>,
+    /// Its number of vCPUs from then on, where it is known.
+    pub cpu_count: Option<u32>,
+    /// Its memory in MiB from then on, where it is known.
+    pub memory_mib: Option<u32>,
+}
+
 /// What a sync at one moment saw.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Snapshot {
@@ -379,6 +421,12 @@ pub struct Snapshot {
     pub tags: Vec<ResourceTag>,
     /// Completed tag events.
     pub tag_events: Vec<TagEvent>,
+    /// Usage events of VMs since [`vm_events_from`](Self::vm_events_from).
+    #[serde(default)]
+    pub vm_events: Vec<VmEvent>,
+    /// Since when all usage events of VMs are listed; none where they were not.
+    #[serde(default)]
+    pub vm_events_from: Option<DateTime<Utc>>,
 }
 
 impl Snapshot {
@@ -405,6 +453,8 @@ impl Snapshot {
             zones: Vec::new(),
             tags: Vec::new(),
             tag_events: Vec::new(),
+            vm_events: Vec::new(),
+            vm_events_from: None,
         }
     }
 

@@ -89,6 +89,12 @@ pub trait Source {
         sink: &mut dyn FnMut(UsagePage) -> Result<(), Error>,
     ) -> Result<UsageFetch, Error>;
 
+    /// Says, before [`snapshot`](Self::snapshot), from when on usage is of interest: a source
+    /// that lists what happened (`usage_event` of CloudStack's databases) reaches back as far.
+    fn usage_begins(&mut self, from: chrono::DateTime<chrono::Utc>) {
+        let _ = from;
+    }
+
     /// Fetches the metadata as it is now; `at` is the moment that the snapshot carries.
     ///
     /// # Errors

@@ -239,3 +239,39 @@ fn what_the_protocol_cannot_say_is_refused_at_once() {
     });
     assert!(error.to_string().contains("PEM"), "{error}");
 }
+
+/// The certificate is for 127.0.0.1, signed by an authority of the tests' own.
+#[test]
+fn a_broker_that_proves_who_it_is_is_heard_by_tls_and_no_other_is() {
+    let Some(broker) = TestBroker::shared() else {
+        return;
+    };
+    let Ok(url) = std::env::var("CSBILL_TEST_RABBITMQ_TLS") else {
+        return;
+    };
+    let address = |url: &str| {
+        let address = Broker::parse(url).unwrap();
+        address.with_password(Secret::new(broker.password()))
+    };
+    let trusting = |file: Option<&str>| {
+        let folder = std::env::var("CSBILL_TEST_RABBITMQ_AUTHORITIES").unwrap();
+        ListenOptions {
+            root_certificate: file.map(|file| std::fs::read(format!("{folder}/{file}")).unwrap()),
+            ..options("by-tls")
+        }
+    };
+    // these try first, and again and again
+    let named = url.replace("127.0.0.1", "localhost");
+    let distrusting = [
+        Ear::start(address(&url), trusting(None)),
+        Ear::start(address(&url), trusting(Some("other-ca.pem"))),
+        Ear::start(address(&named), trusting(Some("ca.pem"))),
+    ];
+    let ear = Ear::start(address(&url), trusting(Some("ca.pem"))).connected();
+    broker.publish("by-tls", TAGGED, COMPLETED);
+    assert!(ear.wakes().kinds().eq([Kind::Tag]));
+    for other in distrusting {
+        let counts = other.listener.counts();
+        assert_eq!((counts.is_connected, counts.messages()), (false, 0));
+    }
+}

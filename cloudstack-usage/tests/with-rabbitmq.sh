@@ -4,7 +4,10 @@
 # Starts a broker on free ports of the loopback, with a new folder for its data and logs and a
 # new password, and names it to the command in CSBILL_TEST_RABBITMQ (amqp://USER@HOST:PORT),
 # CSBILL_TEST_RABBITMQ_PASSWORD and CSBILL_TEST_RABBITMQ_CONTROL, a program that takes `stop`,
-# `kill` and `start` for tests of a broker that goes away, and `ctl …` for rabbitmqctl. When the command has ended, stops
+# `kill` and `start` for tests of a broker that goes away, and `ctl …` for rabbitmqctl. If there is
+# openssl, CSBILL_TEST_RABBITMQ_TLS (amqps://USER@HOST:PORT) is the same broker with a certificate,
+# and CSBILL_TEST_RABBITMQ_AUTHORITIES the folder of its authority (ca.pem) and another
+# (other-ca.pem). When the command has ended, stops
 # that broker and removes its folder; others are left alone.
 #
 # The broker is taken from the machine, else from Debian's packages, unpacked into the cache
@@ -59,7 +62,7 @@ END
 
 free_ports() {
     ${PYTHON:-python3} -c 'import socket
-sockets = [socket.socket() for _ in range(3)]
+sockets = [socket.socket() for _ in range(4)]
 for s in sockets: s.bind(("127.0.0.1", 0))
 print(*(s.getsockname()[1] for s in sockets))'
 }
@@ -67,11 +70,9 @@ print(*(s.getsockname()[1] for s in sockets))'
 # Writes the settings, and the program that starts and stops the broker with them.
 set_up() {
     folder=$(mktemp -d "${TMPDIR:-/tmp}/csbill-rabbitmq.XXXXXX")
-    ports=$(free_ports)
-    port=${ports%% *}
-    names_port=${ports##* }
-    nodes_port=${ports#* }
-    nodes_port=${nodes_port% *}
+    # shellcheck disable=SC2046 # four words
+    set -- $(free_ports)
+    port=$1 names_port=$2 nodes_port=$3 tls_port=$4
     password=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
     umask 077
     mkdir "$folder/data" "$folder/log"
@@ -85,6 +86,27 @@ disk_free_limit.absolute = 1MB
 log.console = false
 log.file.level = info
 END
+    if command -v openssl >/dev/null; then
+        "$(dirname "$0")/make-certificates.sh" "$folder/tls" >"$folder/tls.log" 2>&1 || {
+            cat "$folder/tls.log" >&2
+            return 1
+        }
+        cat >>"$folder/rabbitmq.conf" <<END
+listeners.ssl.1 = 127.0.0.1:$tls_port
+ssl_options.certfile = $folder/tls/server.pem
+ssl_options.keyfile = $folder/tls/server.key
+ssl_options.verify = verify_none
+ssl_options.fail_if_no_peer_cert = false
+END
+        CSBILL_TEST_RABBITMQ_TLS="amqps://csbill@127.0.0.1:$tls_port"
+        CSBILL_TEST_RABBITMQ_AUTHORITIES=$folder/tls
+        export CSBILL_TEST_RABBITMQ_TLS CSBILL_TEST_RABBITMQ_AUTHORITIES
+    elif [ "${CSBILL_REQUIRE_RABBITMQ:-0}" = 1 ]; then
+        say "there is no openssl, which makes the certificates of tests"
+        return 1
+    else
+        say "SKIPPED: tests of TLS, since there is no openssl"
+    fi
     cat >"$folder/control" <<END
 #!/bin/sh
 # stop | kill | start | ctl ARGUMENT…
@@ -141,7 +163,7 @@ END
 }
 
 start_server() {
-    set_up
+    set_up || return 1
     # the broker's nodes find each other by it; started here, so that it can be ended here
     names=$(echo "$prefix"/usr/lib/erlang/erts-*/bin/epmd)
     "$names" -address 127.0.0.1 -port "$names_port" >"$folder/epmd.log" 2>&1 &
@@ -173,7 +195,7 @@ if [ -n "$skipped" ]; then
         exit 1
     fi
     say "SKIPPED: all tests of RabbitMQ, since $skipped; install rabbitmq-server to run them"
-    unset CSBILL_TEST_RABBITMQ CSBILL_TEST_RABBITMQ_PASSWORD CSBILL_TEST_RABBITMQ_CONTROL
+    unset CSBILL_TEST_RABBITMQ CSBILL_TEST_RABBITMQ_PASSWORD CSBILL_TEST_RABBITMQ_CONTROL CSBILL_TEST_RABBITMQ_TLS
 fi
 status=0
 "$@" || status=$?

@@ -54,6 +54,7 @@ impl LineItem {
         }
         let placement = match segment.placement {
             Placement::Whole => "whole windows",
+            Placement::Events => "when the VM ran, by CloudStack's usage events",
             Placement::AtEnd => "at the end of its window, by the windows beside it",
             Placement::AtStart => "at the start of its window, by the windows beside it",
             Placement::Lifetime => "where the resource lived in its window",

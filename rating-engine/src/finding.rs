@@ -44,6 +44,8 @@ finding_kinds! {
     Overlap "overlap";
     /// More time than the record's window has; the excess is held.
     OverWindow "over_window";
+    /// Running time that CloudStack's usage events contradict; billed as recorded.
+    EventsDiffer "events_differ";
     /// Usage outside the resource's life.
     OutsideLifetime "outside_lifetime";
     /// vCPUs, memory or size are missing and the inventory does not know them.

@@ -346,6 +346,8 @@ pub struct Bound {
 pub enum Placement {
     /// The whole window was used.
     Whole,
+    /// Where the VM ran, as CloudStack's usage events say.
+    Events,
     /// At the window's end: the next window goes on, the one before has nothing.
     AtEnd,
     /// At the window's start: the window before has use, the next one nothing.

@@ -106,6 +106,7 @@ fn inventory(vms: &[(&str, Period)]) -> Inventory {
             os_type: History::new(),
             zone: None,
             hypervisor: None,
+            power: History::new(),
             tags: TagHistory::default(),
         };
         inventory.vms.insert((*id).into(), entry);

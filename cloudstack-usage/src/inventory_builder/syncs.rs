@@ -52,6 +52,12 @@ fn join(into: &mut Snapshot, from: Snapshot) {
     into.zones.extend(from.zones);
     into.tags.extend(from.tags);
     into.tag_events.extend(from.tag_events);
+    into.vm_events.extend(from.vm_events);
+    into.vm_events_from = into
+        .vm_events_from
+        .into_iter()
+        .chain(from.vm_events_from)
+        .min();
 }
 
 /// The rows of each thing of one list over all syncs. A thing that one sync lists twice

@@ -8,7 +8,7 @@ use mysql::prelude::Queryable;
 use mysql::{Conn, OptsBuilder, Params, Row, Value};
 use serde_json::{Map, Number, Value as Json};
 
-use super::SqlServer;
+use super::{SqlServer, tls};
 use crate::api::Secret;
 use crate::error::{Error, ErrorKind};
 
@@ -53,6 +53,7 @@ impl Database {
             .prefer_socket(server.socket().is_some())
             .user(server.user())
             .pass(server.password().map(Secret::expose))
+            .ssl_opts(tls::options(server)?)
             .tcp_connect_timeout(Some(CONNECT_TIMEOUT))
             .tcp_keepalive_time_ms(Some(60_000));
         let mut connection = Conn::new(options).map_err(|error| explain(&place, error))?;
@@ -143,6 +144,9 @@ pub(super) fn datetime(instant: DateTime<Utc>) -> Value {
 }
 
 fn explain(place: &str, error: mysql::Error) -> Error {
+    if let Some(message) = tls::explain(place, &error) {
+        return Error::new(ErrorKind::Transport, message).with_source(error);
+    }
     let (kind, message) = match &error {
         mysql::Error::MySqlError(refused) => match refused.code {
             // access denied, to the database, a table or a column

@@ -18,22 +18,36 @@ pub(super) fn list(
 ) -> Result<(), Error> {
     let table = table(kind);
     if !schema.has_table(table) {
-        let message = format!(
-            "the table {} may not be read: its kind is not listed",
-            schema.cloud(table)
-        );
-        builder.incomplete(
-            kind,
-            Notice {
-                slug: "table_not_readable".to_owned(),
-                message,
-            },
-        );
+        builder.incomplete(kind, not_readable(schema, table));
         return Ok(());
     }
-    let mut rows = database.rows(&query(schema, kind), Vec::new())?;
+    let Some(query) = query(schema, kind) else {
+        return Ok(());
+    };
+    let mut rows = database.rows(&query, Vec::new())?;
     rows.iter_mut().for_each(finish);
-    let label = format!("table {}", schema.cloud(table));
+    add(schema, kind, &rows, builder)
+}
+
+/// What is to be said of a kind whose table may not be read.
+pub(super) fn not_readable(schema: &Schema, table: &str) -> Notice {
+    Notice {
+        slug: "table_not_readable".to_owned(),
+        message: format!(
+            "the table {} may not be read: its kind is not listed",
+            schema.cloud(table)
+        ),
+    }
+}
+
+/// Adds rows with the names of the API's fields.
+pub(super) fn add(
+    schema: &Schema,
+    kind: Kind,
+    rows: &[Object],
+    builder: &mut SnapshotBuilder,
+) -> Result<(), Error> {
+    let label = format!("table {}", schema.cloud(table(kind)));
     let body = json!({ "sql": { kind.list_name(): rows } });
     let bytes = serde_json::to_vec(&body).map_err(|error| {
         let message = format!("{label} cannot be written as JSON");
@@ -83,6 +97,7 @@ fn table(kind: Kind) -> &'static str {
         Kind::Zone => "data_center",
         Kind::Tag => "resource_tags",
         Kind::TagEvent => "event",
+        Kind::VmEvent => "usage_event",
     }
 }
 
@@ -109,7 +124,7 @@ fn owned(schema: &Schema) -> Owned {
 }
 
 /// `column` of another table by its id; nothing where that may not be read.
-fn of(schema: &Schema, table: &str, column: &str, id: &str) -> String {
+pub(super) fn of(schema: &Schema, table: &str, column: &str, id: &str) -> String {
     if schema.has_column(table, column) && schema.has_table(table) {
         format!(
             "(SELECT o.{column} FROM {} o WHERE o.id = {id})",
@@ -120,25 +135,29 @@ fn of(schema: &Schema, table: &str, column: &str, id: &str) -> String {
     }
 }
 
-fn query(schema: &Schema, kind: Kind) -> String {
+/// The query of a whole list; none of what comes page by page.
+fn query(schema: &Schema, kind: Kind) -> Option<String> {
     let from = schema.cloud(table(kind));
     let uuid = |table: &str, id: &str| of(schema, table, "uuid", id);
-    match kind {
+    Some(match kind {
         Kind::Domain => format!(
             "SELECT x.uuid AS id, x.name, x.path, {} AS parentdomainid FROM {from} x
-             WHERE x.removed IS NULL",
-            uuid("domain", "x.parent")
+             WHERE {}",
+            uuid("domain", "x.parent"),
+            alive(schema, "domain")
         ),
         Kind::Project => format!(
             "SELECT x.uuid AS id, x.name, x.display_text AS displaytext, x.state,
-                 {} AS domainid FROM {from} x WHERE x.removed IS NULL",
-            uuid("domain", "x.domain_id")
+                 {} AS domainid FROM {from} x WHERE {}",
+            uuid("domain", "x.domain_id"),
+            alive(schema, "projects")
         ),
         // accounts of type 5 stand for projects
         Kind::Account => format!(
             "SELECT x.uuid AS id, x.account_name AS name, x.state, {} AS domainid FROM {from} x
-             WHERE x.removed IS NULL AND x.type <> 5 AND x.id <> 1",
-            uuid("domain", "x.domain_id")
+             WHERE {} AND x.type <> 5 AND x.id <> 1",
+            uuid("domain", "x.domain_id"),
+            alive(schema, "account")
         ),
         Kind::Vm => vms(schema, &from),
         Kind::Volume => volumes(schema, &from),
@@ -146,46 +165,48 @@ fn query(schema: &Schema, kind: Kind) -> String {
         Kind::ServiceOffering => service_offerings(schema, &from),
         Kind::DiskOffering => format!(
             "SELECT x.uuid AS id, x.name, x.tags FROM {from} x WHERE {}",
-            not_of_service(schema, "x").map_or_else(
-                || format!("x.removed IS NULL{}", active(schema, "disk_offering")),
-                |condition| format!(
-                    "x.removed IS NULL{} AND {condition}",
-                    active(schema, "disk_offering")
-                )
-            )
+            [
+                Some(alive(schema, "disk_offering")),
+                not_of_service(schema, "x")
+            ]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join(" AND ")
         ),
         Kind::NetworkOffering => format!(
-            "SELECT x.uuid AS id, x.name FROM {from} x
-             WHERE x.removed IS NULL AND x.system_only = 0"
+            "SELECT x.uuid AS id, x.name FROM {from} x WHERE {} AND x.system_only = 0",
+            alive(schema, "network_offerings")
         ),
         Kind::Template => format!(
             "SELECT x.uuid AS id, x.name, {} AS ostypeid FROM {from} x
-             WHERE x.removed IS NULL AND x.format <> 'ISO'",
-            uuid("guest_os", "x.guest_os_id")
+             WHERE {} AND x.format <> 'ISO'",
+            uuid("guest_os", "x.guest_os_id"),
+            alive(schema, "vm_template")
         ),
         Kind::OsType => format!(
             "SELECT x.uuid AS id, x.display_name AS description, {} AS oscategoryid
-             FROM {from} x WHERE x.removed IS NULL",
-            uuid("guest_os_category", "x.category_id")
+             FROM {from} x WHERE {}",
+            uuid("guest_os_category", "x.category_id"),
+            alive(schema, "guest_os")
         ),
-        Kind::OsCategory | Kind::Zone => {
-            let removed = if schema.has_column(table(kind), "removed") {
-                " WHERE x.removed IS NULL"
-            } else {
-                ""
-            };
-            format!("SELECT x.uuid AS id, x.name FROM {from} x{removed}")
-        }
+        Kind::OsCategory | Kind::Zone => format!(
+            "SELECT x.uuid AS id, x.name FROM {from} x WHERE {}",
+            alive(schema, table(kind))
+        ),
         Kind::Tag => format!(
             "SELECT x.`key`, x.value, x.resource_type AS resourcetype,
                  x.resource_uuid AS resourceid FROM {from} x"
         ),
-        // the user's name is in a table that holds secrets: it is not read
+        // the table of users holds secrets: two of its columns are read, where they are granted
         Kind::TagEvent => format!(
-            "SELECT x.uuid AS id, x.type, x.state, x.level, x.created FROM {from} x
-             WHERE x.type IN ('CREATE_TAGS', 'DELETE_TAGS') AND x.state = 'Completed'"
+            "SELECT x.uuid AS id, x.type, x.state, x.level, x.created, {} AS username
+             FROM {from} x
+             WHERE x.type IN ('CREATE_TAGS', 'DELETE_TAGS') AND x.state = 'Completed'",
+            of(schema, "user", "username", "x.user_id")
         ),
-    }
+        Kind::VmEvent => return None,
+    })
 }
 
 /// The things besides VMs and volumes that belong to an account or a project.
@@ -227,8 +248,10 @@ fn held(schema: &Schema, kind: Kind, from: &str) -> String {
     };
     format!(
         "SELECT x.uuid AS id, {columns}, {} FROM {from} x {}
-         WHERE x.removed IS NULL AND {condition}",
-        owned.columns, owned.joins
+         WHERE {} AND {condition}",
+        owned.columns,
+        owned.joins,
+        alive(schema, table(kind))
     )
 }
 
@@ -264,7 +287,8 @@ fn vms(schema: &Schema, from: &str) -> String {
              {updated} AS lastupdated, x.state, {offering} AS serviceofferingid,
              {template} AS templateid, {os} AS guestosid, {cpu} AS cpunumber,
              {memory} AS memory, {zone} AS zoneid, x.hypervisor_type AS hypervisor, {owner}
-         FROM {from} x {joins} WHERE x.removed IS NULL AND x.type = 'User'",
+         FROM {from} x {joins} WHERE {alive} AND x.type = 'User'",
+        alive = alive(schema, "vm_instance"),
         display = of(schema, "user_vm", "display_name", "x.id"),
         offering = of(schema, offering, "uuid", "x.service_offering_id"),
         template = of(schema, "vm_template", "uuid", "x.vm_template_id"),
@@ -290,7 +314,8 @@ fn volumes(schema: &Schema, from: &str) -> String {
         "SELECT x.uuid AS id, x.name, x.volume_type AS type, x.created, x.state, x.size,
              {vm} AS virtualmachineid, x.attached, {offering} AS diskofferingid,
              {zone} AS zoneid, {owner}
-         FROM {from} x {joins} WHERE x.removed IS NULL AND {is_of_user}",
+         FROM {from} x {joins} WHERE {alive} AND {is_of_user}",
+        alive = alive(schema, "volumes"),
         vm = of(schema, "vm_instance", "uuid", "x.instance_id"),
         zone = of(schema, "data_center", "uuid", "x.data_center_id"),
         owner = owned.columns,
@@ -318,41 +343,60 @@ fn not_of_service(schema: &Schema, alias: &str) -> Option<String> {
 }
 
 fn service_offerings(schema: &Schema, from: &str) -> String {
-    let removed = if schema.has_column("service_offering", "removed") {
-        format!("x.removed IS NULL{}", active(schema, "service_offering"))
-    } else {
-        "TRUE".to_owned()
-    };
-    let (id, name, disk) = if schema.has_column("service_offering", "uuid") {
-        (
-            "x.uuid".to_owned(),
-            "x.name".to_owned(),
-            "x.disk_offering_id",
-        )
-    } else {
-        // until 4.16 the disk offering of the same number has them
-        (
-            of(schema, "disk_offering", "uuid", "x.id"),
-            of(schema, "disk_offering", "name", "x.id"),
-            "x.id",
-        )
-    };
+    if !schema.has_column("service_offering", "uuid") {
+        return old_service_offerings(schema, from);
+    }
     let system = if schema.has_column("service_offering", "system_use") {
         " AND x.system_use = 0"
     } else {
         ""
     };
     format!(
-        "SELECT {id} AS id, {name} AS name, x.cpu AS cpunumber, x.ram_size AS memory,
-             {} AS storagetags FROM {from} x WHERE {removed}{system}",
-        of(schema, "disk_offering", "tags", disk)
+        "SELECT x.uuid AS id, x.name AS name, x.cpu AS cpunumber, x.ram_size AS memory,
+             {} AS storagetags FROM {from} x WHERE {}{system}",
+        of(schema, "disk_offering", "tags", "x.disk_offering_id"),
+        alive(schema, "service_offering")
     )
 }
 
-fn active(schema: &Schema, table: &str) -> &'static str {
-    if schema.has_column(table, "state") {
-        " AND x.state = 'Active'"
+/// Until 4.16 a service offering is the row of its disk offering with more columns, of the same
+/// number: that one has its id, its name, and whether it is still there.
+fn old_service_offerings(schema: &Schema, from: &str) -> String {
+    if !schema.has_column("disk_offering", "uuid") {
+        // nothing would tell which is which
+        return format!("SELECT NULL AS id FROM {from} x WHERE FALSE");
+    }
+    let system = if schema.has_column("disk_offering", "system_use") {
+        " AND d.system_use = 0"
     } else {
         ""
+    };
+    format!(
+        "SELECT d.uuid AS id, d.name AS name, x.cpu AS cpunumber, x.ram_size AS memory,
+             d.tags AS storagetags
+         FROM {from} x JOIN {} d ON d.id = x.id WHERE {}{system}",
+        schema.cloud("disk_offering"),
+        alive_as(schema, "disk_offering", "d")
+    )
+}
+
+/// What tells the rows of things that are there; `x` is the table.
+fn alive(schema: &Schema, table: &str) -> String {
+    alive_as(schema, table, "x")
+}
+
+fn alive_as(schema: &Schema, table: &str, alias: &str) -> String {
+    let removed = schema.has_column(table, "removed");
+    // offerings may be switched off and stay; other tables have states of their own
+    let state = table.ends_with("_offering") && schema.has_column(table, "state");
+    let conditions = [
+        removed.then(|| format!("{alias}.removed IS NULL")),
+        state.then(|| format!("{alias}.state = 'Active'")),
+    ];
+    let conditions: Vec<String> = conditions.into_iter().flatten().collect();
+    if conditions.is_empty() {
+        "TRUE".to_owned()
+    } else {
+        conditions.join(" AND ")
     }
 }

@@ -1,6 +1,9 @@
 //! Where a database server is, and how to sign in there.
 
 use std::fmt;
+use std::path::PathBuf;
+
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use crate::api::Secret;
 use crate::error::{Error, ErrorKind};
@@ -9,11 +12,33 @@ use crate::server_url::{ServerUrl, decoded, not_empty, shown_place};
 /// The port of MariaDB and MySQL.
 const PORT: u16 = 3306;
 
+/// What a setting of a URL may not have as it is.
+const RESERVED: &AsciiSet = &CONTROLS.add(b' ').add(b'%').add(b'&').add(b'#').add(b'+');
+
+/// Whether a connection is encrypted, and what the server has to prove.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum SqlTls {
+    /// Not encrypted.
+    #[default]
+    Off,
+    /// Encrypted, with a certificate for the host as it is named, signed by one of the
+    /// authorities that browsers trust or by one in this file of PEM.
+    Verified {
+        /// Certificates of authorities of one's own.
+        authority: Option<PathBuf>,
+    },
+    /// Encrypted, whatever the certificate: nobody who only listens can read it, whoever
+    /// stands in between can.
+    Unverified,
+}
+
 /// A MariaDB or MySQL server, a user and a database: `mysql://user@host:port/database`.
 ///
 /// The scheme may be `mysql` or `mariadb`; port, user and database may be left out, and
 /// `?socket=/run/mysqld/mysqld.sock` names a socket of this machine in place of host and
-/// port. Special characters are percent-encoded. A password is better given by
+/// port. `?tls=on` encrypts and verifies the server's certificate, `?tls-ca=/etc/ssl/db-ca.pem`
+/// does so with an authority of one's own, `?tls=unverified` encrypts alone ([`SqlTls`]).
+/// Special characters are percent-encoded. A password is better given by
 /// [`with_password`](Self::with_password) than within the URL; neither `Display` nor `Debug`
 /// shows it.
 ///
@@ -34,6 +59,7 @@ pub struct SqlServer {
     user: Option<String>,
     password: Option<Secret>,
     database: Option<String>,
+    tls: SqlTls,
 }
 
 impl SqlServer {
@@ -57,16 +83,38 @@ impl SqlServer {
             user: url.user,
             password: url.password,
             database: url.path,
+            tls: SqlTls::Off,
         };
+        let (mut tls, mut authority) = (None, None);
         for setting in url.settings.split('&').filter(|text| !text.is_empty()) {
             match setting.split_once('=') {
                 Some(("socket", path)) => {
                     server.socket = not_empty(decoded(path).map_err(wrong)?);
                 }
-                _ => return Err(wrong("the only setting after `?` is socket=PATH")),
+                Some(("tls-ca", path)) => {
+                    authority = not_empty(decoded(path).map_err(wrong)?).map(PathBuf::from);
+                }
+                Some(("tls", word)) => tls = Some(word),
+                _ => {
+                    return Err(wrong(
+                        "the only settings after `?` are socket=PATH, tls=on, tls=unverified, \
+                         tls=off and tls-ca=FILE",
+                    ));
+                }
             }
         }
+        server.tls = tls_of(tls, authority).map_err(wrong)?;
+        if server.socket.is_some() && server.tls != SqlTls::Off {
+            return Err(wrong(
+                "what goes through a socket of this machine has no TLS",
+            ));
+        }
         Ok(server)
+    }
+
+    /// Whether the connection is encrypted.
+    pub fn tls(&self) -> &SqlTls {
+        &self.tls
     }
 
     /// The same with a password, in place of one in the URL.
@@ -125,10 +173,37 @@ impl fmt::Display for SqlServer {
             None => f.write_str(&shown_place(&self.host, self.port))?,
         }
         write!(f, "/{}", self.database.as_deref().unwrap_or_default())?;
-        match &self.socket {
-            Some(socket) => write!(f, "?socket={socket}"),
-            None => Ok(()),
+        match (&self.socket, &self.tls) {
+            (Some(socket), _) => write!(f, "?socket={}", encoded(socket)),
+            (None, SqlTls::Off) => Ok(()),
+            (None, SqlTls::Unverified) => f.write_str("?tls=unverified"),
+            (None, SqlTls::Verified { authority: None }) => f.write_str("?tls=on"),
+            (
+                None,
+                SqlTls::Verified {
+                    authority: Some(file),
+                },
+            ) => {
+                write!(f, "?tls-ca={}", encoded(&file.to_string_lossy()))
+            }
         }
+    }
+}
+
+fn encoded(text: &str) -> impl fmt::Display + '_ {
+    utf8_percent_encode(text, RESERVED)
+}
+
+fn tls_of(word: Option<&str>, authority: Option<PathBuf>) -> Result<SqlTls, &'static str> {
+    match (word, authority) {
+        (None | Some("off"), None) => Ok(SqlTls::Off),
+        (Some("on"), None) => Ok(SqlTls::Verified { authority: None }),
+        (None | Some("on"), authority) => Ok(SqlTls::Verified { authority }),
+        (Some("unverified"), None) => Ok(SqlTls::Unverified),
+        (Some("off" | "unverified"), Some(_)) => {
+            Err("tls-ca=FILE has no meaning where nothing is verified")
+        }
+        (Some(_), _) => Err("tls is none of on, unverified and off"),
     }
 }
 
@@ -161,8 +236,29 @@ mod tests {
                 "mysql:///d?socket=/run/s",
                 "mysql://localhost/d?socket=/run/s",
             ),
+            ("mysql://u@h/d?tls=off", "mysql://u@h:3306/d"),
+            ("mysql://u@h/d?tls=on", "mysql://u@h:3306/d?tls=on"),
+            (
+                "mysql://u@h/d?tls=unverified",
+                "mysql://u@h:3306/d?tls=unverified",
+            ),
+            (
+                "mysql://u@h/d?tls=on&tls-ca=/a%20b%26c.pem",
+                "mysql://u@h:3306/d?tls-ca=/a%20b%26c.pem",
+            ),
         ] {
-            assert_eq!(SqlServer::parse(url).unwrap().to_string(), shown);
+            let server = SqlServer::parse(url).unwrap();
+            assert_eq!(server.to_string(), shown);
+            let again = SqlServer::parse(shown).unwrap();
+            assert_eq!(again.tls(), server.tls());
+        }
+        for url in [
+            "mysql://h?tls=yes",
+            "mysql://h?tls=off&tls-ca=/ca.pem",
+            "mysql://h?tls=unverified&tls-ca=/ca.pem",
+            "mysql:///d?socket=/run/s&tls=on",
+        ] {
+            assert!(SqlServer::parse(url).is_err(), "{url}");
         }
         let server = SqlServer::parse("mysql://a%40b:p%2Fq%3F@h/d").unwrap();
         assert_eq!(server.user(), Some("a@b"));

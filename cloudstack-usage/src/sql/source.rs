@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::database::Database;
 use super::schema::Schema;
-use super::{SqlServer, jobs, metadata, usage};
+use super::{SqlServer, events, jobs, metadata, usage};
 use crate::error::Error;
 use crate::metadata::Kind;
 use crate::period::Period;
@@ -23,7 +23,11 @@ const CLOUD: &str = "cloud";
 /// filled by the one and go on with the other: their keys are the same. What SQL sees and the
 /// API does not: usage of removed domains for everybody, the domain of the time of use
 /// (from 4.22 on the API tells the present one), rows that CloudStack cannot list, and which
-/// time the usage server covered at all (notices `usage_not_measured`).
+/// time the usage server covered at all (notices `usage_not_measured`), and when VMs were started
+/// and stopped ([`VmEvent`](crate::VmEvent)), from the beginning of a month on that lies before
+/// the usage of interest ([`usage_begins`](Source::usage_begins)).
+///
+/// Tables and columns are those of 4.11 to 4.23: what differs is asked of `information_schema`.
 ///
 /// The user needs SELECT and nothing else:
 ///
@@ -38,10 +42,12 @@ const CLOUD: &str = "cloud";
 /// -- 4.21), volumes, service_offering, disk_offering, network_offerings, vm_template,
 /// -- guest_os, guest_os_category, resource_tags, data_center, networks, vpc, domain_router,
 /// -- user_ip_address, snapshots, vm_snapshots, firewall_rules, load_balancing_rules,
-/// -- vpn_users, security_group, bucket, event
+/// -- vpn_users, security_group, bucket, event, usage_event, usage_event_details
+/// -- who set a tag; of this table never more, since it holds secrets:
+/// GRANT SELECT (id, username) ON cloud.user TO 'billing'@'10.0.0.5';
 /// ```
 ///
-/// Never grant `user`, `configuration` or `api_keypair`: they hold secrets. A table that may
+/// Never grant all of `user`, nor `configuration` or `api_keypair`: they hold secrets. A table that may
 /// not be read is done without and named in a notice: its kind is not listed, and records lack
 /// the ids that it would give. Grant it before the first sync, since records with other ids have
 /// other keys. Prefer a replica.
@@ -49,6 +55,7 @@ const CLOUD: &str = "cloud";
 /// ```no_run
 /// use cloudstack_usage::{Period, Secret, Source, SqlServer, SqlSource};
 ///
+/// // `?tls=on` encrypts, with the feature `sql-tls`
 /// let server = SqlServer::parse("mysql://billing@replica.example.com/cloud_usage")?;
 /// let mut source = SqlSource::connect(&server.with_password(Secret::new("…")))?;
 /// let october = Period::parse("2026-10-01T00:00:00Z", "2026-11-01T00:00:00Z").unwrap();
@@ -64,6 +71,8 @@ pub struct SqlSource {
     database: Database,
     schema: Schema,
     rows_a_page: u32,
+    /// From when on usage is going to be asked for, where that is known.
+    usage_from: Option<DateTime<Utc>>,
 }
 
 impl SqlSource {
@@ -89,6 +98,7 @@ impl SqlSource {
             database,
             schema,
             rows_a_page: 1000,
+            usage_from: None,
         })
     }
 
@@ -121,10 +131,21 @@ impl Source for SqlSource {
         })
     }
 
+    fn usage_begins(&mut self, from: DateTime<Utc>) {
+        self.usage_from = Some(from);
+    }
+
     fn snapshot(&mut self, at: DateTime<Utc>, kinds: &[Kind]) -> Result<SnapshotFetch, Error> {
         let mut builder = SnapshotBuilder::new(at);
         for kind in kinds {
-            metadata::list(&mut self.database, &self.schema, *kind, &mut builder)?;
+            let (database, schema) = (&mut self.database, &self.schema);
+            match kind {
+                Kind::VmEvent => {
+                    let horizon = events::horizon(self.usage_from.unwrap_or(at).min(at));
+                    events::list(database, schema, horizon, self.rows_a_page, &mut builder)?;
+                }
+                _ => metadata::list(database, schema, *kind, &mut builder)?,
+            }
         }
         Ok(builder.finish())
     }

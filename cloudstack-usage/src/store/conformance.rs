@@ -25,7 +25,7 @@ use super::{
 use crate::id::{AccountId, DomainId, ProjectId, ResourceId, VmId, VolumeId};
 use crate::metadata::{
     Account, Domain, IpAddress, Kind, Network, Offering, OsCategory, OsType, Project, Snapshot,
-    TagAction, TagEvent, Template, Vm, Volume, VolumeSnapshot, Vpc, Zone,
+    TagAction, TagEvent, Template, Vm, VmAction, VmEvent, Volume, VolumeSnapshot, Vpc, Zone,
 };
 use crate::period::Period;
 use crate::quantity::Quantity;
@@ -62,6 +62,7 @@ macro_rules! store_conformance {
             snapshots_come_back_as_they_were_put,
             an_unchanged_snapshot_says_so,
             incomplete_lists_are_told_from_absence,
+            how_far_back_events_are_listed_is_known,
             rejections_stand_until_they_can_be_read,
             labels_hold_for_their_time_and_are_never_overwritten,
             labels_are_known_since_they_were_recorded,
@@ -702,6 +703,17 @@ pub fn full_snapshot(at: i64) -> Snapshot {
         id: "e1".to_owned(),
         username: Some("admin".to_owned()),
     });
+    snapshot.vm_events_from = Some(hour(-100));
+    snapshot.vm_events.push(VmEvent {
+        at: hour(-2),
+        id: u64::MAX,
+        vm: VmId::new("00000000-0000-4000-8000-000000000001"),
+        action: VmAction::Start,
+        holder: Holder::Account(AccountId::new("a1")),
+        offering: Some("o".into()),
+        cpu_count: Some(2),
+        memory_mib: None,
+    });
     snapshot
 }
 
@@ -848,6 +860,35 @@ pub fn incomplete_lists_are_told_from_absence(store: &mut dyn UsageStore) {
     let entry = put_snapshot(store, &not_listed);
     assert!(entry.changed());
     assert!(entry.snapshot.unwrap().completeness_changed);
+}
+
+/// Since when usage events are listed comes back with each snapshot, also where the events are
+/// the same and at the same moment; it is no change of what is stored.
+pub fn how_far_back_events_are_listed_is_known(store: &mut dyn UsageStore) {
+    let without = |at| {
+        let mut snapshot = full_snapshot(at);
+        snapshot.vm_events.clear();
+        snapshot.vm_events_from = None;
+        snapshot
+    };
+    let mut further = full_snapshot(12);
+    further.vm_events_from = Some(hour(-200));
+    let mut later = further.clone();
+    later.vm_events_from = Some(hour(-50));
+    check_snapshots(
+        store,
+        &[
+            without(10),
+            full_snapshot(11),
+            further,
+            later.clone(),
+            without(13),
+        ],
+    );
+    let again = full_snapshot(14);
+    put_snapshot(store, &again);
+    later.at = hour(15);
+    assert!(!put_snapshot(store, &later).changed());
 }
 
 fn rejection(json: &str, position: usize) -> Rejection {

@@ -84,7 +84,7 @@ macro_rules! canonical {
 canonical!(
     tagged: Project, Vm, Volume;
     plain: Domain, Account, IpAddress, Network, Vpc, VolumeSnapshot, Offering, Template,
-        OsType, OsCategory, Zone, TagEvent
+        OsType, OsCategory, Zone, TagEvent, VmEvent
 );
 
 impl Canonical for crate::tag::ResourceTag {}
@@ -147,6 +147,7 @@ lists! {
     Zone "zone" zones |e| (e.id.to_string(), e.name.clone());
     Tag "tag" tags |e| (e.resource.to_string(), e.tag.key.clone());
     TagEvent "tag_event" tag_events |e| (e.id.clone(), format!("{:?}", e.action).to_lowercase());
+    VmEvent "vm_event" vm_events |e| (e.vm.to_string(), format!("{:?}", e.action).to_lowercase());
 }
 
 fn parse<T: DeserializeOwned>(kind: Kind, json: &str) -> Result<T, StoreError> {
@@ -209,10 +210,17 @@ impl SnapshotAssembler {
         }
     }
 
-    /// The snapshot that there is now, as that of the moment `at`.
-    pub fn at(&mut self, at: DateTime<Utc>, complete: impl IntoIterator<Item = Kind>) -> &Snapshot {
+    /// The snapshot that there is now, as that of the moment `at`, with the kinds that it
+    /// listed completely and [since when](Snapshot::vm_events_from) it lists VMs' usage events.
+    pub fn at(
+        &mut self,
+        at: DateTime<Utc>,
+        complete: impl IntoIterator<Item = Kind>,
+        vm_events_from: Option<DateTime<Utc>>,
+    ) -> &Snapshot {
         self.snapshot.at = at;
         self.snapshot.complete = complete.into_iter().collect();
+        self.snapshot.vm_events_from = vm_events_from;
         &self.snapshot
     }
 }

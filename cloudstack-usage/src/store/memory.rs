@@ -105,7 +105,10 @@ impl Cloud {
             rejected: 0,
         };
         let same_moment = last.is_some_and(|last| last.at == fetch.snapshot.at);
-        let same = counts.appeared + counts.vanished == 0 && !completeness_changed;
+        let reaches_as_far =
+            last.is_none_or(|last| last.vm_events_from == fetch.snapshot.vm_events_from);
+        let same =
+            counts.appeared + counts.vanished == 0 && !completeness_changed && reaches_as_far;
         if !(same_moment && same) {
             self.snapshots.push(fetch.snapshot.clone());
         }

@@ -14,7 +14,7 @@ use crate::id::{
 };
 use crate::metadata::{
     Account, Domain, IpAddress, Kind, Network, Offering, OsCategory, OsType, Project, Snapshot,
-    TagEvent, Template, Vm, Volume, VolumeSnapshot, Vpc, Zone,
+    TagEvent, Template, Vm, VmEvent, Volume, VolumeSnapshot, Vpc, Zone,
 };
 use crate::record::{Holder, Owner};
 use crate::source::{Notice, Rejection, SnapshotFetch};
@@ -81,6 +81,8 @@ pub struct SnapshotBuilder {
     zones: BTreeMap<ZoneId, Zone>,
     tags: BTreeMap<TagKey, ResourceTag>,
     tag_events: BTreeMap<String, TagEvent>,
+    vm_events: BTreeMap<u64, VmEvent>,
+    vm_events_from: Option<DateTime<Utc>>,
 }
 
 impl std::fmt::Debug for SnapshotBuilder {
@@ -120,6 +122,11 @@ impl SnapshotBuilder {
     pub fn incomplete(&mut self, kind: Kind, notice: Notice) {
         self.incomplete.insert(kind);
         self.notices.push(notice);
+    }
+
+    /// Says since when all usage events of VMs are listed.
+    pub fn vm_events_since(&mut self, from: DateTime<Utc>) {
+        self.vm_events_from = Some(from);
     }
 
     /// Adds a notice to the outcome.
@@ -227,6 +234,8 @@ impl SnapshotBuilder {
             }
             Kind::TagEvent => lists::tag_event(entry)?
                 .is_some_and(|event| self.tag_events.insert(event.id.clone(), event).is_none()),
+            Kind::VmEvent => lists::vm_event(entry)?
+                .is_some_and(|event| self.vm_events.insert(event.id, event).is_none()),
         })
     }
 
@@ -234,6 +243,9 @@ impl SnapshotBuilder {
     pub fn finish(self) -> SnapshotFetch {
         let accounts = AccountNames::of(&self.accounts);
         let complete = &self.asked - &self.incomplete;
+        let vm_events_from = self
+            .vm_events_from
+            .filter(|_| complete.contains(&Kind::VmEvent));
         let mut tag_events: Vec<_> = self.tag_events.into_values().collect();
         tag_events.sort();
         let snapshot = Snapshot {
@@ -257,6 +269,8 @@ impl SnapshotBuilder {
             zones: self.zones.into_values().collect(),
             tags: self.tags.into_values().collect(),
             tag_events,
+            vm_events: self.vm_events.into_values().collect(),
+            vm_events_from,
         };
         SnapshotFetch {
             snapshot,

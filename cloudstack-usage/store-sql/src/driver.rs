@@ -88,10 +88,14 @@ pub fn sync(
     let now = to_millisecond(options.now);
     let mut run = SyncRun::new(&options.cloud, now);
     let mut notices = Vec::new();
+    // a sync that ends between this and the lock makes the range longer than it need be
+    let planned = plan_usage(store.watermark(&options.cloud)?, options);
+    if let Ok(planned) = &planned {
+        // also where no usage is fetched, so that all syncs list what happened since then
+        source.usage_begins(planned.start());
+    }
     if options.usage {
-        // a sync that ends between this and the lock makes the range longer than it need be
-        let watermark = store.watermark(&options.cloud)?;
-        let planned = plan_usage(watermark, options)?;
+        let planned = planned?;
         let range = after_archives(planned, &store.archived_months(&options.cloud)?)?;
         if range != planned {
             notices.push(begins_after_archives(planned, range));

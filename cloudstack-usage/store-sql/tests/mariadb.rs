@@ -455,3 +455,102 @@ fn of_two_bills_issued_at_once_one_is_kept() {
     drop(database.open());
     one_of_many_issues(|| Box::new(database.open()));
 }
+
+/// The same server by another URL, for a user who must come by TLS.
+#[cfg(feature = "mariadb-tls")]
+struct ByTls {
+    database: TestDatabase,
+    folder: std::path::PathBuf,
+    user: String,
+}
+
+#[cfg(feature = "mariadb-tls")]
+impl ByTls {
+    /// None where there is no server, or none with a certificate.
+    fn new() -> Option<Self> {
+        let folder = std::env::var_os("CSBILL_TEST_MARIADB_TLS");
+        let (database, folder) = TestDatabase::new().zip(folder)?;
+        let user = format!("tls_{}", database.server.database().unwrap());
+        let password = database.server.password().unwrap().expose();
+        database.run(&format!(
+            "CREATE USER '{user}'@'%' IDENTIFIED BY '{password}' REQUIRE SSL"
+        ));
+        database.run(&format!("GRANT ALL ON *.* TO '{user}'@'%'"));
+        Some(Self {
+            database,
+            folder: folder.into(),
+            user,
+        })
+    }
+
+    fn server(&self, host: &str, settings: &str) -> SqlServer {
+        let settings = settings.replace("FOLDER", self.folder.to_str().unwrap());
+        let (port, name) = (
+            self.database.server.port(),
+            self.database.server.database().unwrap(),
+        );
+        let url = format!("mysql://{}@{host}:{port}/{name}?{settings}", self.user);
+        let password = self.database.server.password().unwrap().expose();
+        SqlServer::parse(&url)
+            .unwrap()
+            .with_password(Secret::new(password))
+    }
+}
+
+#[cfg(feature = "mariadb-tls")]
+impl Drop for ByTls {
+    fn drop(&mut self) {
+        let drop = format!("DROP USER '{}'@'%'", self.user);
+        let _ = self.database.connect().query_drop(drop);
+    }
+}
+
+#[cfg(feature = "mariadb-tls")]
+#[test]
+fn a_server_that_proves_who_it_is_is_reached_by_tls_and_no_other_is() {
+    let Some(tls) = ByTls::new() else { return };
+    for settings in [
+        "tls-ca=FOLDER/ca.pem",
+        "tls=on&tls-ca=FOLDER/ca.pem",
+        "tls=unverified",
+    ] {
+        let mut store = MariaDbStore::open(&tls.server("127.0.0.1", settings)).unwrap();
+        put(&mut store, 2, &page(days(0..2)), &snapshot());
+        assert_eq!(all_usage(&mut store).len(), 4, "{settings}");
+    }
+    for (host, settings, words) in [
+        ("127.0.0.1", "", "check user, password"),
+        ("127.0.0.1", "tls=on", "does not prove who it is"),
+        (
+            "127.0.0.1",
+            "tls-ca=FOLDER/other-ca.pem",
+            "does not prove who it is",
+        ),
+        // the certificate is for the address alone
+        (
+            "localhost",
+            "tls-ca=FOLDER/ca.pem",
+            "does not prove who it is",
+        ),
+        (
+            "127.0.0.1",
+            "tls-ca=FOLDER/none.pem",
+            "none.pem of tls-ca cannot be read",
+        ),
+        (
+            "127.0.0.1",
+            "tls-ca=FOLDER/server.key",
+            "TLS cannot be used",
+        ),
+    ] {
+        let server = tls.server(host, settings);
+        let error = MariaDbStore::open(&server).unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error:?}");
+        assert!(error.to_string().contains(words), "{settings}: {error}");
+        let password = server.password().unwrap().expose();
+        assert!(
+            !format!("{error} {error:?}").contains(password),
+            "{error:?}"
+        );
+    }
+}

@@ -54,6 +54,21 @@ fn a_window_that_has_not_ended_waits_for_its_sync() {
     assert_eq!((report.usage.new, report.not_ended), (2, 0));
 }
 
+/// A source that lists what happened reaches as far back at a sync of metadata alone, so that
+/// entries do not come and go between the two.
+#[test]
+fn a_source_is_told_from_when_on_usage_is_of_interest_also_where_none_is_fetched() {
+    let mut cloud = FakeCloud::new(days(0..10));
+    let mut store = SqliteStore::in_memory().unwrap();
+    sync_at(&mut cloud, &mut store, day(10));
+    assert_eq!(cloud.begins, [cloud.asked[0].start()]);
+    let metadata = options(day(11)).without_usage();
+    sync(&mut cloud, &mut store, &metadata, &mut |_| {}).unwrap();
+    sync_at(&mut cloud, &mut store, day(11));
+    assert_eq!(cloud.asked.len(), 2);
+    assert_eq!(cloud.begins[1..], [cloud.asked[1].start(); 2]);
+}
+
 #[test]
 fn late_and_changed_records_within_the_lookback_are_found() {
     let mut cloud = FakeCloud::new(days(0..20));

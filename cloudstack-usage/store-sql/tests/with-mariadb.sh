@@ -4,7 +4,8 @@
 # Starts a server on a free port of the loopback, with a new folder for its data and a new
 # password, and names it to the command in CSBILL_TEST_MARIADB (mysql://USER@HOST:PORT) and
 # CSBILL_TEST_MARIADB_PASSWORD. Tests that kill a server start others with the program of
-# CSBILL_TEST_MARIADB_PROGRAM. When the command has ended, stops its server and removes its
+# CSBILL_TEST_MARIADB_PROGRAM. The server has a certificate, if there is openssl to make one, and
+# CSBILL_TEST_MARIADB_TLS is the folder with its authority (ca.pem) and another (other-ca.pem). When the command has ended, stops its server and removes its
 # folder; other servers are left alone.
 #
 # mariadbd is taken from the machine, else from Debian's packages: installed by root,
@@ -88,6 +89,21 @@ END
 
 start_server() {
     write_program
+    tls_flags=
+    if command -v openssl >/dev/null; then
+        "$(dirname "$0")/../../tests/make-certificates.sh" "$folder/tls" >"$folder/tls.log" 2>&1 || {
+            cat "$folder/tls.log" >&2
+            return 1
+        }
+        CSBILL_TEST_MARIADB_TLS=$folder/tls
+        export CSBILL_TEST_MARIADB_TLS
+        tls_flags="--ssl-cert=$folder/tls/server.pem --ssl-key=$folder/tls/server.key"
+    elif [ "${CSBILL_REQUIRE_MARIADB:-0}" = 1 ]; then
+        say "there is no openssl, which makes the certificates of tests"
+        return 1
+    else
+        say "SKIPPED: tests of TLS, since there is no openssl"
+    fi
     port=$(${PYTHON:-python3} -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
     password=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
     "$program" make "$folder/data" >"$folder/install.log" 2>&1 || {
@@ -101,7 +117,8 @@ start_server() {
         echo "CREATE USER 'csbill'@'%' IDENTIFIED BY '$password';"
         echo "GRANT ALL ON *.* TO 'csbill'@'%' WITH GRANT OPTION;"
     } >"$folder/init.sql"
-    "$program" serve "$folder/data" "$port" --init-file="$folder/init.sql" \
+    # shellcheck disable=SC2086 # none or two flags; the folder's name has no space
+    "$program" serve "$folder/data" "$port" --init-file="$folder/init.sql" $tls_flags \
         --innodb-flush-log-at-trx-commit=2 >"$folder/server.log" 2>&1 &
     server_pid=$!
     # the port answers when the server is ready; it may take long on a busy machine
@@ -139,7 +156,7 @@ if [ -n "$skipped" ]; then
         exit 1
     fi
     say "SKIPPED: all tests of MariaDB, since $skipped; install mariadb-server-core to run them"
-    unset CSBILL_TEST_MARIADB CSBILL_TEST_MARIADB_PASSWORD CSBILL_TEST_MARIADB_PROGRAM
+    unset CSBILL_TEST_MARIADB CSBILL_TEST_MARIADB_PASSWORD CSBILL_TEST_MARIADB_PROGRAM CSBILL_TEST_MARIADB_TLS
 fi
 status=0
 "$@" || status=$?

@@ -82,6 +82,53 @@ impl CloudStackDatabase {
             .with_password(Secret::new(password))
     }
 
+    /// Gives the tables the shape of releases up to 4.16: service offerings are the rows of
+    /// `disk_offering` with more columns, of the same numbers, VMs' own numbers are in
+    /// `user_vm_details`, and columns of later releases are not there.
+    pub(crate) fn make_old(&self) {
+        let (cloud, usage) = (&self.cloud, &self.usage);
+        let statements = [
+            // numbers that service offerings are going to have
+            format!("UPDATE {cloud}.disk_offering SET id = id + 100 WHERE compute_only = 0 AND id < 20"),
+            format!(
+                "UPDATE {cloud}.volumes v JOIN {cloud}.service_offering s
+                 ON s.disk_offering_id = v.disk_offering_id SET v.disk_offering_id = s.id"
+            ),
+            format!("DELETE FROM {cloud}.disk_offering WHERE compute_only = 1"),
+            format!(
+                "ALTER TABLE {cloud}.disk_offering ADD COLUMN type VARCHAR(32) DEFAULT 'Disk',
+                 ADD COLUMN system_use TINYINT DEFAULT 0, DROP COLUMN compute_only,
+                 DROP COLUMN encrypt, DROP COLUMN disk_size_strictness"
+            ),
+            format!(
+                "INSERT INTO {cloud}.disk_offering (id, uuid, name, removed, state, type, system_use)
+                 SELECT id, uuid, name, removed, state, 'Service', system_use
+                 FROM {cloud}.service_offering"
+            ),
+            format!(
+                "ALTER TABLE {cloud}.service_offering DROP COLUMN uuid, DROP COLUMN name,
+                 DROP COLUMN display_text, DROP COLUMN unique_name, DROP COLUMN customized,
+                 DROP COLUMN created, DROP COLUMN removed, DROP COLUMN state,
+                 DROP COLUMN disk_offering_id, DROP COLUMN system_use,
+                 DROP COLUMN disk_offering_strictness, DROP COLUMN vgpu_profile_id,
+                 DROP COLUMN gpu_count, DROP COLUMN gpu_display"
+            ),
+            format!(
+                "CREATE TABLE {cloud}.user_vm_details (id BIGINT PRIMARY KEY AUTO_INCREMENT,
+                 vm_id BIGINT, name VARCHAR(255), value VARCHAR(5120))"
+            ),
+            format!("ALTER TABLE {cloud}.usage_event DROP COLUMN vm_id"),
+            format!("DELETE FROM {cloud}.guest_os_category WHERE removed IS NOT NULL"),
+            format!("ALTER TABLE {cloud}.guest_os_category DROP COLUMN removed, DROP COLUMN created"),
+            format!("ALTER TABLE {usage}.cloud_usage DROP COLUMN is_hidden, DROP COLUMN state"),
+        ];
+        let mut connection = connect(&self.server);
+        connection.query_drop("SET sql_mode = ''").unwrap();
+        for sql in statements {
+            connection.query_drop(sql).unwrap();
+        }
+    }
+
     fn load(&self) {
         let mut connection = connect(&self.server);
         for database in [&self.usage, &self.cloud] {

@@ -279,6 +279,7 @@ fn open(life: Period, placed: &[Placed]) -> Vec<Placed> {
                 placement: Placement::Spread,
                 records: 0,
                 windows: 1,
+                continues: false,
             });
         }
     };

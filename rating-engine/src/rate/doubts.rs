@@ -35,6 +35,19 @@ pub(super) fn findings(
         .collect()
 }
 
+/// Running time that CloudStack's usage events contradict, that of a stream as one finding.
+pub(super) fn events_differ(
+    plan: &Plan<'_>,
+    timeline: &Timeline<'_, '_>,
+    contradicted: &[Placed],
+) -> Option<Finding> {
+    let touching = contradicted
+        .iter()
+        .filter(|window| plan.touches(window.start, window.end));
+    let touching: Vec<Placed> = touching.copied().collect();
+    finding(plan, timeline, FindingKind::EventsDiffer, &touching)
+}
+
 /// What is doubted, with the records that are held for it.
 fn placed(doubt: &Doubt) -> (FindingKind, Placed) {
     let (kind, start, end, amount, records) = match *doubt {
@@ -67,6 +80,7 @@ fn placed(doubt: &Doubt) -> (FindingKind, Placed) {
         placement: Placement::Spread,
         records,
         windows: 1,
+        continues: false,
     };
     (kind, held)
 }
@@ -88,6 +102,7 @@ fn finding(
     let policy = match kind {
         FindingKind::Duplicate => policies.duplicate,
         FindingKind::Overlap => policies.overlap,
+        FindingKind::EventsDiffer => Policy::BillAndFlag,
         _ => policies.over_window,
     };
     let windows = match doubted.len() {
@@ -120,6 +135,10 @@ fn words(kind: FindingKind, policy: Policy, records: u64, amount: i128) -> Strin
     };
     match kind {
         FindingKind::Duplicate => format!("{records} more identical record(s); {done}"),
+        FindingKind::EventsDiffer => format!(
+            "{} more or less than the starts and stops of CloudStack's usage events; billed as recorded, check which is right",
+            hours(amount)
+        ),
         FindingKind::Overlap => format!("repeats what another window has; {done}"),
         _ if policy == Policy::Hold => format!("{} in a shorter window; {done}", hours(amount)),
         _ => format!("{} more than its window has; {done}", hours(amount)),

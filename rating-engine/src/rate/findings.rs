@@ -14,7 +14,7 @@ use crate::exact::Exact;
 use crate::finding::{Finding, FindingKind, Policy};
 use crate::meter::Meter;
 use crate::plan::Plan;
-use crate::usage::{Attachments, Clean, Grid, Placed};
+use crate::usage::{Attachments, Clean, Grid, Placed, by_window};
 
 /// Everything that is wrong or doubtful but for moments that nobody knows, in no order.
 pub(super) fn findings(
@@ -42,6 +42,11 @@ pub(super) fn findings(
     let mut findings = coverage::not_metered(plan, attachments, grid, &by_resource, &owners);
     for ((timeline, _), prepared) in view.iter().zip(prepared) {
         findings.extend(doubts::findings(plan, timeline, &prepared.doubts));
+        findings.extend(doubts::events_differ(
+            plan,
+            timeline,
+            &prepared.contradicted,
+        ));
         findings.extend(unknown_type(plan, timeline, prepared));
         findings.extend(no_effect(plan, timeline));
         findings.extend(outside_lifetime(plan, timeline, &prepared.outside));
@@ -202,7 +207,9 @@ fn outside_lifetime(
     };
     (!outside.is_empty()).then(|| Finding {
         millis,
-        records: outside.iter().map(|span| span.records).sum(),
+        records: by_window(outside)
+            .filter_map(|spans| Some(spans.first()?.records))
+            .sum(),
         value: Some(timeline.value(outside, None)),
         message: format!(
             "{}: {} {what} before its creation at {}; {done}",
@@ -336,7 +343,10 @@ fn domain_findings(
         let domain = &timeline.subject.stream.key.domain;
         if !inventory.domains.contains_key(domain) {
             let (start, end) = plan.bounds();
-            let in_period = placed.iter().map(|span| span.records_within(start, end));
+            let in_period = by_window(placed).map(|spans| {
+                let records = spans.iter().map(|span| span.records_within(start, end));
+                records.max().unwrap_or(0)
+            });
             *unknown.entry(domain.clone()).or_default() += in_period.sum::<u64>();
         }
     }

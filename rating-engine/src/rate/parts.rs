@@ -166,21 +166,18 @@ impl<'p, 'a> Timeline<'p, 'a> {
     /// Adds the parts of placed use.
     pub(crate) fn add_parts(&self, stream: usize, placed: &[Placed], parts: &mut Vec<Part>) {
         let mut sums: Vec<Option<Used>> = Vec::with_capacity(self.intervals.len());
-        for span in placed {
-            for (index, interval) in self.touched(span) {
-                if self.accumulates(&interval.decision) {
-                    // in order of time, window by window
-                    let windows = span.each();
-                    let touching = windows.filter(|window| {
-                        window.start < interval.end && interval.start < window.end
-                    });
-                    for window in touching {
-                        let used = Self::used(&self.subject, &window, interval);
-                        self.price(stream, index, used, parts);
-                    }
-                } else {
-                    Used::add_at(&mut sums, index, Self::used(&self.subject, span, interval));
+        for (index, interval, span) in self.shares(placed) {
+            if self.accumulates(&interval.decision) {
+                // in order of time, window by window
+                let windows = span.each();
+                let touching = windows
+                    .filter(|window| window.start < interval.end && interval.start < window.end);
+                for window in touching {
+                    let used = Self::used(&self.subject, &window, interval);
+                    self.price(stream, index, used, parts);
                 }
+            } else {
+                Used::add_at(&mut sums, index, Self::used(&self.subject, &span, interval));
             }
         }
         for (index, used) in sums.into_iter().enumerate() {
@@ -193,25 +190,47 @@ impl<'p, 'a> Timeline<'p, 'a> {
     /// Placed use added up by interval.
     fn used_by_interval(&self, placed: &[Placed]) -> Vec<(&Interval, Used)> {
         let mut sums: Vec<Option<Used>> = Vec::new();
-        for span in placed {
-            for (index, interval) in self.touched(span) {
-                Used::add_at(&mut sums, index, Self::used(&self.subject, span, interval));
-            }
+        for (index, interval, span) in self.shares(placed) {
+            Used::add_at(&mut sums, index, Self::used(&self.subject, &span, interval));
         }
         let used = self.intervals.iter().zip(sums);
         used.filter_map(|(interval, used)| Some((interval, used?)))
             .collect()
     }
 
-    /// What becomes of the record behind a span.
-    pub(crate) fn fate(&self, span: &Placed) -> Fate {
+    /// What becomes of the record behind the spans of a window.
+    pub(crate) fn fate(&self, spans: &[Placed]) -> Fate {
         let mut fate = Fate::default();
-        for (_, interval) in self.touched(span) {
+        for (_, interval) in spans.iter().flat_map(|span| self.touched(span)) {
             fate.note(&interval.decision);
             // kept for a version that knows its type
             fate.held |= matches!(self.subject.stream.key.usage_type, UsageType::Unknown(_));
         }
         fate
+    }
+
+    /// The intervals that spans touch, each with its span. Of a window whose use lies in several
+    /// spans the records count once in an interval.
+    fn shares<'t>(
+        &'t self,
+        placed: &'t [Placed],
+    ) -> impl Iterator<Item = (usize, &'t Interval, Placed)> {
+        let mut before: Option<&Placed> = None;
+        placed.iter().flat_map(move |span| {
+            let counted = before
+                .filter(|_| span.continues)
+                .and_then(|before| self.touched(before).last());
+            let counted = counted.map(|(index, _)| index);
+            before = Some(span);
+            self.touched(span).map(move |(index, interval)| {
+                let records = if counted == Some(index) {
+                    0
+                } else {
+                    span.records
+                };
+                (index, interval, Placed { records, ..*span })
+            })
+        })
     }
 
     fn touched<'t>(&'t self, span: &Placed) -> impl Iterator<Item = (usize, &'t Interval)> {

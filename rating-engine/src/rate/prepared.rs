@@ -8,13 +8,15 @@ use cloudstack_usage::{Inventory, Lifetime, LifetimeSource, UsageType};
 use crate::finding::Policy;
 use crate::plan::{Plan, lifetime};
 use crate::statement::Placement;
-use crate::usage::{Clean, Doubt, Grid, Placed, Stream, clean, place, spread};
+use crate::usage::{Clean, Doubt, Events, Grid, Placed, Stream, clean, place, spread};
 
 /// A stream with its clean windows and where their use lies.
 pub(super) struct Prepared {
     pub(super) windows: Vec<Clean>,
     pub(super) placed: Vec<Placed>,
     pub(super) doubts: Vec<Doubt>,
+    /// Windows, with the time in doubt, that the usage events contradict.
+    pub(super) contradicted: Vec<Placed>,
     /// Use that lies before the resource's creation.
     pub(super) outside: Vec<Placed>,
     /// Windows, by their place, that are held as a whole for it.
@@ -50,6 +52,7 @@ pub(super) fn prepare(plan: &Plan<'_>, grid: &Grid, stream: &Stream) -> Prepared
             windows,
             placed,
             doubts,
+            contradicted: Vec::new(),
             outside: Vec::new(),
             held: BTreeSet::new(),
         };
@@ -61,10 +64,15 @@ pub(super) fn prepare(plan: &Plan<'_>, grid: &Grid, stream: &Stream) -> Prepared
     } else {
         place(&windows, grid, lifetime.map(Lifetime::period))
     };
+    let (placed, contradicted) = match Events::of(stream, plan.inventory) {
+        Some(events) => events.place(&windows, placed),
+        None => (placed, Vec::new()),
+    };
     let mut prepared = Prepared {
         windows,
         placed,
         doubts,
+        contradicted,
         outside: Vec::new(),
         held: BTreeSet::new(),
     };
@@ -106,7 +114,9 @@ fn take_outside(plan: &Plan<'_>, lifetime: &Lifetime, prepared: &mut Prepared) {
         return;
     }
     prepared.part();
+    let mut window = 0;
     for (index, span) in prepared.placed.iter_mut().enumerate() {
+        window += usize::from(index > 0 && !span.continues);
         let before = span
             .clip(period_start, born)
             .filter(|before| before.end - before.start > TOLERANCE_MILLIS)
@@ -117,7 +127,7 @@ fn take_outside(plan: &Plan<'_>, lifetime: &Lifetime, prepared: &mut Prepared) {
         match plan.book.findings.outside_lifetime {
             Policy::Hold => {
                 prepared.outside.push(*span);
-                prepared.held.insert(index);
+                prepared.held.insert(window);
                 *span = Placed {
                     end: span.start,
                     amount: 0,
@@ -128,7 +138,7 @@ fn take_outside(plan: &Plan<'_>, lifetime: &Lifetime, prepared: &mut Prepared) {
                 prepared.outside.push(before);
                 let after = span.clip(born, span.end);
                 if after.is_none() {
-                    prepared.held.insert(index);
+                    prepared.held.insert(window);
                 }
                 *span = after.unwrap_or(Placed {
                     end: span.start,

@@ -13,7 +13,7 @@ use crate::money::Money;
 use crate::plan::{Hold, Plan, Subject};
 use crate::statement::{Bill, BookVersion, Counts};
 use crate::totals::Totals;
-use crate::usage::{Attachments, Doubt, Grid, Placed, Stream};
+use crate::usage::{Attachments, Clean, Doubt, Grid, Placed, Stream, by_window};
 
 /// The streams of a period with their decisions, and what they cost.
 pub(super) struct Rated<'r, 'a> {
@@ -191,20 +191,30 @@ fn attachments(plan: &Plan<'_>, streams: &[Stream], prepared: &[Prepared]) -> At
 
 /// Accounts for every record of a stream.
 fn count(plan: &Plan<'_>, timeline: &Timeline<'_, '_>, prepared: &Prepared, counts: &mut Counts) {
-    for (index, (windows, placed)) in prepared.windows.iter().zip(&prepared.placed).enumerate() {
-        for (window, placed) in windows.each().zip(placed.each()) {
-            if !plan.touches(window.start, window.end) {
-                counts.neighbours += window.records;
-                continue;
+    let mut note = |window: &Clean, placed: &[Placed], is_held: bool| {
+        if !plan.touches(window.start, window.end) {
+            counts.neighbours += window.records;
+            return;
+        }
+        counts.records += window.records;
+        match timeline.fate(placed) {
+            _ if is_held => counts.held += window.records,
+            Fate { held: true, .. } => counts.held += window.records,
+            Fate { charged: true, .. } => counts.charged += window.records,
+            Fate { exempt: true, .. } => counts.exempt += window.records,
+            Fate { .. } => counts.reference += window.records,
+        }
+    };
+    let windows = prepared.windows.iter().zip(by_window(&prepared.placed));
+    for (index, (window, spans)) in windows.enumerate() {
+        let is_held = prepared.held.contains(&index);
+        match spans {
+            [span] => {
+                for (window, span) in window.each().zip(span.each()) {
+                    note(&window, &[span], is_held);
+                }
             }
-            counts.records += window.records;
-            match timeline.fate(&placed) {
-                _ if prepared.held.contains(&index) => counts.held += window.records,
-                Fate { held: true, .. } => counts.held += window.records,
-                Fate { charged: true, .. } => counts.charged += window.records,
-                Fate { exempt: true, .. } => counts.exempt += window.records,
-                Fate { .. } => counts.reference += window.records,
-            }
+            several => note(window, several, is_held),
         }
     }
     for doubt in &prepared.doubts {

@@ -95,6 +95,7 @@ fn finding(
             placement: Placement::Spread,
             records: 0,
             windows: 1,
+            continues: false,
         };
         let Some((timeline, _)) = view.get(*last) else {
             continue;

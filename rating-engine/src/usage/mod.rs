@@ -2,6 +2,7 @@
 
 mod attachment;
 mod common;
+mod events;
 mod grid;
 mod joined;
 mod placement;
@@ -13,8 +14,9 @@ mod streams;
 mod window;
 
 pub(crate) use attachment::Attachments;
+pub(crate) use events::Events;
 pub(crate) use grid::Grid;
-pub(crate) use placement::{Placed, place, spread};
+pub(crate) use placement::{Placed, by_window, place, spread};
 #[cfg(test)]
 pub(crate) use run::Entry;
 pub(crate) use run::Run;

@@ -17,6 +17,13 @@ pub(crate) struct Placed {
     pub(crate) records: u64,
     /// How many whole windows of one length it joins.
     pub(crate) windows: u32,
+    /// Whether it is more of the use of the window that the span before is of.
+    pub(crate) continues: bool,
+}
+
+/// The spans of each window.
+pub(crate) fn by_window(placed: &[Placed]) -> impl Iterator<Item = &[Placed]> {
+    placed.chunk_by(|_, next| next.continues)
 }
 
 impl Placed {
@@ -31,6 +38,7 @@ impl Placed {
             placement: whole.placement,
             records,
             windows: 1,
+            continues: whole.continues,
         })
     }
 
@@ -119,6 +127,7 @@ fn placed(window: &Clean, start: i64, end: i64, placement: Placement) -> Placed 
         placement,
         records: window.records,
         windows: window.windows,
+        continues: false,
     }
 }
 
@@ -238,7 +247,7 @@ mod tests {
         fn parts_of_any_cut_add_up_and_a_neutral_cut_changes_no_other_part(
             span in 1_i64..100_000_000, amount in 0_i128..1_000_000_000_000, cuts in prop::collection::vec(0_i64..100_000_000, 0..8)
         ) {
-            let placed = Placed { start: 0, end: span, amount, placement: Placement::Spread, records: 1, windows: 1 };
+            let placed = Placed { start: 0, end: span, amount, placement: Placement::Spread, records: 1, windows: 1, continues: false };
             let mut bounds: Vec<i64> = cuts.into_iter().filter(|cut| *cut < span).chain([0, span]).collect();
             bounds.sort_unstable();
             let sum: i128 = bounds.windows(2).map(|pair| placed.within(pair[0], pair[1])).sum();

@@ -6,6 +6,7 @@ mod events;
 mod findings;
 mod recording;
 mod reshaped;
+mod running;
 mod timeline;
 mod used_time;
 

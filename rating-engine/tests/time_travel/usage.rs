@@ -186,6 +186,7 @@ pub(crate) fn know_vm(inventory: &mut Inventory, id: &str, removed: Option<DateT
         os_type: History::new(),
         zone: None,
         hypervisor: None,
+        power: History::new(),
         tags: TagHistory::default(),
     };
     inventory.vms.insert(entry.id.clone(), entry);

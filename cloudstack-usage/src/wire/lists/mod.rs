@@ -12,6 +12,7 @@ mod snapshot;
 mod tag;
 mod template;
 mod vm;
+mod vm_event;
 mod volume;
 mod vpc;
 mod zone;
@@ -28,6 +29,7 @@ pub(super) use snapshot::volume_snapshot;
 pub(super) use tag::{TagKey, resource_tag};
 pub(super) use template::template;
 pub(super) use vm::vm;
+pub(super) use vm_event::vm_event;
 pub(super) use volume::volume;
 pub(super) use vpc::vpc;
 pub(super) use zone::zone;
@@ -38,7 +40,8 @@ use crate::metadata::Kind;
 use crate::record::{Holder, Owner};
 
 impl Kind {
-    /// The API call that lists this kind.
+    /// The API call that lists this kind; of [`Kind::VmEvent`], which the API does not list,
+    /// the name of its table.
     ///
     /// ```
     /// use cloudstack_usage::Kind;
@@ -83,7 +86,13 @@ impl Kind {
             Self::Zone => ("listZones", "zone"),
             Self::Tag => ("listTags", "tag"),
             Self::TagEvent => ("listEvents", "event"),
+            Self::VmEvent => ("usage_event", "usageevent"),
         }
+    }
+
+    /// Whether CloudStack's API lists it.
+    pub fn is_in_api(self) -> bool {
+        self != Self::VmEvent
     }
 
     /// Whether entries belong to an account or a project, so that the list has to be asked

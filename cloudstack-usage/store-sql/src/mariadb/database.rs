@@ -11,6 +11,7 @@ use mysql::{Conn, OptsBuilder, Params, Row, Value};
 
 use super::failure::Failure;
 use super::time::instant;
+use super::tls;
 
 /// How long to wait for the server to answer at all.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
@@ -62,6 +63,7 @@ impl Database {
             .prefer_socket(server.socket().is_some())
             .user(server.user())
             .pass(server.password().map(Secret::expose))
+            .ssl_opts(tls::options(server)?)
             .db_name(server.database())
             .tcp_connect_timeout(Some(CONNECT_TIMEOUT))
             .tcp_keepalive_time_ms(Some(60_000));

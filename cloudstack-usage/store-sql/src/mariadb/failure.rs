@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use cloudstack_usage::store::{StoreError, StoreErrorKind};
 
+use super::tls;
+
 /// Makes errors that name the server and database, never the password.
 #[derive(Debug, Clone)]
 pub(super) struct Failure {
@@ -46,6 +48,9 @@ impl Failure {
 
     fn explain(&self, table: &str, error: mysql::Error) -> StoreError {
         let place = &self.place;
+        if let Some(message) = tls::explain(place, &error) {
+            return StoreError::new(StoreErrorKind::Unavailable, message).with_source(error);
+        }
         let code = match &error {
             mysql::Error::MySqlError(refused) => Some(refused.code),
             mysql::Error::IoError(_) | mysql::Error::DriverError(_) => None,

@@ -23,6 +23,7 @@ const SNAPSHOTS: &str = "csb_snapshot";
 pub(super) struct Staged {
     pub(super) entities: Vec<Entity>,
     pub(super) complete: BTreeSet<Kind>,
+    pub(super) vm_events_from: Option<DateTime<Utc>>,
 }
 
 /// An entry is found again by its content and its number among identical ones.
@@ -52,12 +53,13 @@ pub(super) fn put(
     let last = last_snapshot(database, cloud)?;
     counts.completeness_changed = last
         .as_ref()
-        .is_some_and(|(_, complete)| *complete != staged.complete);
+        .is_some_and(|last| last.complete != staged.complete);
     let same = counts.appeared + counts.vanished == 0 && !counts.completeness_changed;
-    if same && last.is_some_and(|(last_at, _)| last_at == at) {
+    let is_as_known = |last: Seen| last.at == at && last.vm_events_from == staged.vm_events_from;
+    if same && last.is_some_and(is_as_known) {
         return Ok(counts);
     }
-    let snapshot = insert_snapshot(database, cloud, at, &staged.complete)?;
+    let snapshot = insert_snapshot(database, cloud, at, staged)?;
     let vanished: Vec<i64> = standing.into_values().collect();
     close(database, snapshot, &vanished)?;
     let rows: Vec<Vec<Value>> = appeared
@@ -116,28 +118,39 @@ fn close(database: &mut Database, snapshot: i64, ids: &[i64]) -> Result<(), Stor
     Ok(())
 }
 
-/// Moment and completeness of a snapshot.
-type Seen = (DateTime<Utc>, BTreeSet<Kind>);
+/// What is noted of a snapshot as a whole.
+struct Seen {
+    at: DateTime<Utc>,
+    complete: BTreeSet<Kind>,
+    vm_events_from: Option<DateTime<Utc>>,
+}
 
-/// What the last snapshot saw.
+/// What is noted of the last snapshot.
 fn last_snapshot(database: &mut Database, cloud: i64) -> Result<Option<Seen>, StoreError> {
-    let sql = "SELECT at, complete FROM csb_snapshot WHERE cloud = ? ORDER BY id DESC LIMIT 1";
+    let sql = "SELECT at, complete, vm_events_from FROM csb_snapshot
+        WHERE cloud = ? ORDER BY id DESC LIMIT 1";
     let Some(row) = database.first(SNAPSHOTS, sql, (cloud,))? else {
         return Ok(None);
     };
     let complete = parse_kinds(&row.text(1)?).map_err(|error| row.corrupt(error))?;
-    Ok(Some((row.instant(0)?, complete)))
+    Ok(Some(Seen {
+        at: row.instant(0)?,
+        complete,
+        vm_events_from: row.optional_instant(2)?,
+    }))
 }
 
 fn insert_snapshot(
     database: &mut Database,
     cloud: i64,
     at: DateTime<Utc>,
-    complete: &BTreeSet<Kind>,
+    staged: &Staged,
 ) -> Result<i64, StoreError> {
-    let json = kinds_json(complete).map_err(|error| database.failure.corrupt(SNAPSHOTS, error))?;
-    let sql = "INSERT INTO csb_snapshot (cloud, at, complete) VALUES (?, ?, ?)";
-    database.run(SNAPSHOTS, sql, (cloud, datetime(at)?, json))?;
+    let json =
+        kinds_json(&staged.complete).map_err(|error| database.failure.corrupt(SNAPSHOTS, error))?;
+    let events_from = staged.vm_events_from.map(datetime).transpose()?;
+    let sql = "INSERT INTO csb_snapshot (cloud, at, complete, vm_events_from) VALUES (?, ?, ?, ?)";
+    database.run(SNAPSHOTS, sql, (cloud, datetime(at)?, json, events_from))?;
     Ok(database.last_id())
 }
 
@@ -152,15 +165,17 @@ pub(super) fn snapshots(
         return Ok(());
     };
     let until = search_bound(as_known_on.unwrap_or(DateTime::<Utc>::MAX_UTC));
-    let sql = "SELECT id, at, complete FROM csb_snapshot WHERE cloud = ? AND at <= ? ORDER BY id";
+    let sql = "SELECT id, at, complete, vm_events_from FROM csb_snapshot
+        WHERE cloud = ? AND at <= ? ORDER BY id";
     let list = database.all(SNAPSHOTS, sql, (cloud, until), |row| {
         let complete = parse_kinds(&row.text(2)?).map_err(|error| row.corrupt(error))?;
-        Ok((row.number(0)?, row.instant(1)?, complete))
+        let events_from = row.optional_instant(3)?;
+        Ok((row.number(0)?, row.instant(1)?, complete, events_from))
     })?;
     let mut assembler = SnapshotAssembler::new();
-    for (id, at, complete) in list {
+    for (id, at, complete, events_from) in list {
         advance(database, cloud, id, &mut assembler)?;
-        sink(assembler.at(at, complete))?;
+        sink(assembler.at(at, complete, events_from))?;
     }
     Ok(())
 }

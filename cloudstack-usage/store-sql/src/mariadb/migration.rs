@@ -18,6 +18,12 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../../migrations/mariadb/0002_archived_month.sql"),
         sha256: "b2d445d1b92f4456fae5fd9344d76b6ffb2acd67bc07d3438340f935c6f7e6b3",
     },
+    Migration {
+        number: 3,
+        name: "vm events",
+        sql: include_str!("../../migrations/mariadb/0003_vm_events.sql"),
+        sha256: "d27384e1dbea8f4e6910ed962406d3411aa7700d1ea7f85cd8610657e9a9f1af",
+    },
 ];
 
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS csb_migration (

@@ -11,6 +11,7 @@ mod rejection;
 mod retention;
 mod stored;
 mod time;
+mod tls;
 mod transaction;
 mod usage;
 

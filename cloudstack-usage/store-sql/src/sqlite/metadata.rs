@@ -19,6 +19,7 @@ use crate::columns::{kinds_json, parse_kind, parse_kinds};
 pub(super) struct Staged {
     pub(super) entities: Vec<Entity>,
     pub(super) complete: BTreeSet<Kind>,
+    pub(super) vm_events_from: Option<DateTime<Utc>>,
 }
 
 /// An entry is found again by its content and its number among identical ones.
@@ -49,12 +50,13 @@ pub(super) fn put(
     let last = last_snapshot(connection, failure, cloud)?;
     counts.completeness_changed = last
         .as_ref()
-        .is_some_and(|(_, complete)| *complete != staged.complete);
+        .is_some_and(|last| last.complete != staged.complete);
     let same = counts.appeared + counts.vanished == 0 && !counts.completeness_changed;
-    if same && last.is_some_and(|(last_at, _)| last_at == at) {
+    let events_from = staged.vm_events_from.map(millis);
+    if same && last.is_some_and(|last| last.at == at && last.vm_events_from == events_from) {
         return Ok(counts);
     }
-    let snapshot = insert_snapshot(connection, failure, cloud, at, &staged.complete)?;
+    let snapshot = insert_snapshot(connection, failure, cloud, at, staged)?;
     for id in standing.into_values() {
         connection
             .prepare_cached("UPDATE csb_entity SET until_snapshot = ? WHERE id = ?")
@@ -97,22 +99,35 @@ fn standing(
         .map_err(failure.of("csb_entity"))
 }
 
-/// Moment and completeness of the last snapshot.
+/// What is noted of a snapshot as a whole.
+struct Seen {
+    at: i64,
+    complete: BTreeSet<Kind>,
+    vm_events_from: Option<i64>,
+}
+
+/// What is noted of the last snapshot.
 fn last_snapshot(
     connection: &Connection,
     failure: &Failure,
     cloud: i64,
-) -> Result<Option<(i64, BTreeSet<Kind>)>, StoreError> {
-    let sql = "SELECT at, complete FROM csb_snapshot WHERE cloud = ? ORDER BY id DESC LIMIT 1";
-    let row: Option<(i64, String)> = connection
-        .query_row(sql, [cloud], |row| Ok((row.get(0)?, row.get(1)?)))
+) -> Result<Option<Seen>, StoreError> {
+    let sql = "SELECT at, complete, vm_events_from FROM csb_snapshot
+        WHERE cloud = ? ORDER BY id DESC LIMIT 1";
+    let row: Option<(i64, String, Option<i64>)> = connection
+        .query_row(sql, [cloud], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })
         .optional()
         .map_err(failure.of("csb_snapshot"))?;
-    row.map(|(at, complete)| {
-        Ok((
+    row.map(|(at, complete, vm_events_from)| {
+        let complete =
+            parse_kinds(&complete).map_err(|error| failure.corrupt("csb_snapshot", error))?;
+        Ok(Seen {
             at,
-            parse_kinds(&complete).map_err(|error| failure.corrupt("csb_snapshot", error))?,
-        ))
+            complete,
+            vm_events_from,
+        })
     })
     .transpose()
 }
@@ -122,13 +137,14 @@ fn insert_snapshot(
     failure: &Failure,
     cloud: i64,
     at: i64,
-    complete: &BTreeSet<Kind>,
+    staged: &Staged,
 ) -> Result<i64, StoreError> {
-    let json = kinds_json(complete).map_err(|error| failure.corrupt("csb_snapshot", error))?;
+    let json =
+        kinds_json(&staged.complete).map_err(|error| failure.corrupt("csb_snapshot", error))?;
     connection
         .execute(
-            "INSERT INTO csb_snapshot (cloud, at, complete) VALUES (?, ?, ?)",
-            params![cloud, at, json],
+            "INSERT INTO csb_snapshot (cloud, at, complete, vm_events_from) VALUES (?, ?, ?, ?)",
+            params![cloud, at, json, staged.vm_events_from.map(millis)],
         )
         .map_err(failure.of("csb_snapshot"))?;
     Ok(connection.last_insert_rowid())
@@ -174,31 +190,33 @@ pub(super) fn snapshots(
         .unchecked_transaction()
         .map_err(failure.of("csb_snapshot"))?;
     let mut assembler = SnapshotAssembler::new();
-    for (id, at, complete) in list(&view, failure, cloud, as_known_on)? {
+    for (id, at, complete, events_from) in list(&view, failure, cloud, as_known_on)? {
         advance(&view, failure, cloud, id, &mut assembler)?;
-        let at = instant(at, "csb_snapshot", failure)?;
-        sink(assembler.at(
-            at,
-            parse_kinds(&complete).map_err(|error| failure.corrupt("csb_snapshot", error))?,
-        ))?;
+        let instant = |millis| instant(millis, "csb_snapshot", failure);
+        let complete =
+            parse_kinds(&complete).map_err(|error| failure.corrupt("csb_snapshot", error))?;
+        let events_from = events_from.map(instant).transpose()?;
+        sink(assembler.at(instant(at)?, complete, events_from))?;
     }
     Ok(())
 }
 
+/// Number, moment, complete kinds and beginning of the events of each snapshot.
 fn list(
     connection: &Connection,
     failure: &Failure,
     cloud: i64,
     as_known_on: Option<DateTime<Utc>>,
-) -> Result<Vec<(i64, i64, String)>, StoreError> {
+) -> Result<Vec<(i64, i64, String, Option<i64>)>, StoreError> {
     let until = as_known_on.map_or(i64::MAX, millis);
     connection
         .prepare(
-            "SELECT id, at, complete FROM csb_snapshot WHERE cloud = ? AND at <= ? ORDER BY id",
+            "SELECT id, at, complete, vm_events_from FROM csb_snapshot
+             WHERE cloud = ? AND at <= ? ORDER BY id",
         )
         .and_then(|mut statement| {
             let rows = statement.query_map([cloud, until], |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
             })?;
             rows.collect()
         })

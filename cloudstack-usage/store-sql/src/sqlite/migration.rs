@@ -25,6 +25,12 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../../migrations/sqlite/0003_archived_month.sql"),
         sha256: "5c12cef273dfaa0a2ed7770a946c6b744cd74869336058677b408ab4fdaea072",
     },
+    Migration {
+        number: 4,
+        name: "vm events",
+        sql: include_str!("../../migrations/sqlite/0004_vm_events.sql"),
+        sha256: "e4eacfc1fa7b725673de2a52f599deeca04896626b82324e72f1005ff884d707",
+    },
 ];
 
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS csb_migration (

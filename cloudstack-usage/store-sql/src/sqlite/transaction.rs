@@ -151,6 +151,7 @@ impl SyncTransaction for SqliteSync<'_> {
         self.snapshot = Some(metadata::Staged {
             entities: entities(&fetch.snapshot)?,
             complete: fetch.snapshot.complete.clone(),
+            vm_events_from: fetch.snapshot.vm_events_from,
         });
         self.rejections.clear(RejectionOrigin::Metadata);
         for rejection in &fetch.rejections {

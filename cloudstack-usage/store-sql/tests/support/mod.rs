@@ -31,6 +31,8 @@ pub(crate) struct FakeCloud {
     pub(crate) complete: bool,
     /// The ranges of usage that were asked for.
     pub(crate) asked: Vec<Period>,
+    /// From when on it was told that usage is of interest.
+    pub(crate) begins: Vec<DateTime<Utc>>,
 }
 
 impl FakeCloud {
@@ -43,6 +45,7 @@ impl FakeCloud {
             fails_at_page: None,
             complete: true,
             asked: Vec::new(),
+            begins: Vec::new(),
         }
     }
 }
@@ -77,6 +80,10 @@ impl Source for FakeCloud {
             notices: Vec::new(),
             complete: self.complete,
         })
+    }
+
+    fn usage_begins(&mut self, from: DateTime<Utc>) {
+        self.begins.push(from);
     }
 
     fn snapshot(&mut self, at: DateTime<Utc>, _kinds: &[Kind]) -> Result<SnapshotFetch, Error> {

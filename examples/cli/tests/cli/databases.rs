@@ -222,16 +222,93 @@ fn a_password_in_the_url_is_shown_by_no_error_and_no_help() {
     }
 }
 
-/// `csbill sync` of CloudStack's databases, usage alone, over all of the recording.
-fn sync_sql(folder: &Path, database: &CloudStackDatabase) -> Command {
+/// `csbill sync` of CloudStack's databases, over all of the recording.
+fn sync_all_sql(folder: &Path, database: &CloudStackDatabase) -> Command {
     let mut command = csbill(folder);
     let password = database.server.password().unwrap().expose();
     command
         .env("CLOUDSTACK_SQL", database.server.to_string())
         .env("CLOUDSTACK_SQL_PASSWORD", password)
-        .args(["sync", "--sql-cloud", &database.cloud, "--only", "usage"])
+        .args(["sync", "--sql-cloud", &database.cloud])
         .args(["--from", "2026-09-20", "--as-of", &last_sync()]);
     command
+}
+
+/// The same of usage alone.
+fn sync_sql(folder: &Path, database: &CloudStackDatabase) -> Command {
+    let mut command = sync_all_sql(folder, database);
+    command.args(["--only", "usage"]);
+    command
+}
+
+/// A VM of 4 vCPUs runs all October but for 02:00 to 05:00 and 10:00 to 12:00 of the 23rd; a
+/// vCPU hour costs 1, from 11:00 of that day on 2. 22 days are 528 hours; of the 23rd 7 lie before
+/// the price and 12 after it, and 8 days are 192 hours: 528 + 7 + 2 x 204 = 943, times 4. Without
+/// the starts and stops 19 hours are spread: 11/24 of them at 1 and 13/24 at 2 are 29.2917.
+#[test]
+fn a_day_with_two_stops_is_billed_as_it_was_where_the_databases_tell_it() {
+    let Some(database) = CloudStackDatabase::recorded() else {
+        return;
+    };
+    database.run(&format!(
+        "UPDATE {}.cloud_usage SET raw_usage = 19, usage_display = '19 Hrs'
+         WHERE usage_type = 1 AND usage_id = 21 AND start_date = '2026-10-23'",
+        database.usage
+    ));
+    for (id, action, time) in [
+        (9001, "STOP", "02:00"),
+        (9002, "START", "05:00"),
+        (9003, "STOP", "10:00"),
+        (9004, "START", "12:00"),
+    ] {
+        database.run(&format!(
+            "INSERT INTO {0}.usage_event (id, type, account_id, created, zone_id, resource_id,
+                 resource_name, offering_id, processed)
+             SELECT {id}, 'VM.{action}', account_id, '2026-10-23 {time}', zone_id, resource_id,
+                 resource_name, offering_id, 0
+             FROM {0}.usage_event WHERE type = 'VM.START' AND resource_id = 21 AND id < 9000",
+            database.cloud
+        ));
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let book = folder.path().join("book.toml");
+    let text = "schema = 1\nname = \"vCPUs\"\ncurrency = \"EUR\"\nzone = \"UTC\"\n\
+        compute = \"running\"\n\
+        [[price]]\nid = \"before\"\nmeter = \"cpu\"\namount = \"1\"\nper = \"hour\"\n\
+        until = 2026-10-23T11:00:00Z\n\
+        [[price]]\nid = \"after\"\nmeter = \"cpu\"\namount = \"2\"\nper = \"hour\"\n\
+        from = 2026-10-23T11:00:00Z\n";
+    std::fs::write(&book, text).unwrap();
+    let cost = |folder: &Path| {
+        let said = run(csbill(folder)
+            .args(["report", "bill", "--json", "--month", "2026-10", "--book"])
+            .arg(&book));
+        assert!([0, 7].contains(&said.code), "{}{}", said.out, said.err);
+        let bill: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+        let statements = bill["statements"].as_array().unwrap().iter();
+        let lines = statements.flat_map(|statement| statement["lines"].as_array().unwrap());
+        let of_vm = lines.filter(|line| line["vm_name"] == "prd-app01" && line["item"] == "cpu");
+        let mut nets: Vec<String> = of_vm
+            .map(|line| line["net"]["exact"].as_str().unwrap().to_owned())
+            .collect();
+        nets.sort();
+        let differ = said.out.contains("\"events_differ\"");
+        assert!(!differ, "{}", said.out);
+        nets
+    };
+    let told = tempfile::tempdir().unwrap();
+    good_json(&mut sync_all_sql(told.path(), &database));
+    // before and after the price: 535 x 4, and 204 x 4 x 2
+    assert_eq!(cost(told.path()), ["1632/1", "2140/1"]);
+    // a second sync finds nothing new
+    let again = good_json(&mut sync_all_sql(told.path(), &database));
+    assert_eq!(again["changed"], serde_json::json!(false), "{again}");
+
+    database.run(&format!("DROP TABLE {}.usage_event", database.cloud));
+    let spread = tempfile::tempdir().unwrap();
+    good_json(&mut sync_all_sql(spread.path(), &database));
+    // (528 + 19 x 11/24) x 4, and (192 + 19 x 13/24) x 8
+    assert_eq!(cost(spread.path()), ["12881/6", "4855/3"]);
 }
 
 #[test]
