@@ -257,11 +257,11 @@ mod tests {
         }
     }
 
+    /// Beginning, end, amount and placement of a span.
+    type Shown = (i64, i64, i128, Placement);
+
     /// Beginning, end and time of each span, in hours but for the time.
-    fn placed(
-        history: &History<PowerState>,
-        windows: &[Clean],
-    ) -> (Vec<(i64, i64, i128, Placement)>, Vec<i128>) {
+    fn placed(history: &History<PowerState>, windows: &[Clean]) -> (Vec<Shown>, Vec<i128>) {
         let key = stream();
         let events = Events {
             key: &key,

@@ -391,6 +391,7 @@ mod tests {
             placement: Placement::Whole,
             records: 4,
             windows: 4,
+            continues: false,
         };
         let part = days.clip(DAY + HOUR, 3 * DAY).unwrap();
         assert_eq!((part.start, part.end), (DAY + HOUR, 3 * DAY));

@@ -58,12 +58,11 @@ fn vm_events(recording: &Recording) -> Vec<VmEvent> {
             id: number("id"),
             vm: VmId::new(&text(&vms[&number("resource_id")], "uuid")),
             action,
-            holder: match projects.get(&number("account_id")) {
-                Some(project) => Holder::Project(text(project, "uuid").as_str().into()),
-                None => {
-                    let account = &accounts[&number("account_id")];
-                    Holder::Account(text(account, "uuid").as_str().into())
-                }
+            holder: if let Some(project) = projects.get(&number("account_id")) {
+                Holder::Project(text(project, "uuid").as_str().into())
+            } else {
+                let account = &accounts[&number("account_id")];
+                Holder::Account(text(account, "uuid").as_str().into())
             },
             offering: Some(text(offering, "uuid").as_str().into()),
             cpu_count: size("cpuNumber", "cpu"),

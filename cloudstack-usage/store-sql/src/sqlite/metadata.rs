@@ -201,13 +201,16 @@ pub(super) fn snapshots(
     Ok(())
 }
 
-/// Number, moment, complete kinds and beginning of the events of each snapshot.
+/// Number, moment, complete kinds and beginning of the events of a snapshot, as stored.
+type Listed = (i64, i64, String, Option<i64>);
+
+/// The snapshots, in order.
 fn list(
     connection: &Connection,
     failure: &Failure,
     cloud: i64,
     as_known_on: Option<DateTime<Utc>>,
-) -> Result<Vec<(i64, i64, String, Option<i64>)>, StoreError> {
+) -> Result<Vec<Listed>, StoreError> {
     let until = as_known_on.map_or(i64::MAX, millis);
     connection
         .prepare(
