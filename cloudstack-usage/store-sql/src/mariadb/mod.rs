@@ -9,6 +9,7 @@ mod migration;
 mod read;
 mod rejection;
 mod retention;
+mod sortable;
 mod stored;
 mod time;
 mod tls;
