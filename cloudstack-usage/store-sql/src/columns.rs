@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use cloudstack_usage::store::{kind_from_name, kind_name};
-use cloudstack_usage::{Kind, UsageRecord};
+use cloudstack_usage::{Kind, ResourceUses, UsageRecord};
 
 /// The columns of a usage record that reports filter by.
 #[derive(Debug)]
@@ -31,6 +31,23 @@ impl UsageColumns {
             project: record.owner.project().map(ToString::to_string),
         }
     }
+}
+
+/// The columns of a row of usage as it comes back into a store, in the order of its values.
+pub(crate) const RESTORED_USAGE: &str = "cloud, record_key, revision, copy, recorded_from, \
+    recorded_until, usage_type, window_start, window_end, raw_usage, resource, vm, domain, account, \
+    project, record, sent";
+
+/// The same of an entry that could not be read.
+pub(crate) const RESTORED_REJECTION: &str =
+    "cloud, fingerprint, period_start, period_end, first_seen, last_seen, resolved, rejection";
+
+/// What is kept of a resource in a month that is put away: its kind, its id, and JSON.
+pub(crate) fn kept_use(
+    uses: &ResourceUses,
+) -> Result<(&'static str, String, String), serde_json::Error> {
+    let json = serde_json::to_string(uses)?;
+    Ok((kind_name(uses.kind()), uses.resource().to_string(), json))
 }
 
 /// The kinds that a snapshot listed completely, as JSON.

@@ -24,7 +24,7 @@ use cloudstack_usage::store::{
     ArchivedMonth, Document, DocumentDigest, DocumentEntry, DocumentKind, Label, LabelTarget,
     LabelVersion, RecordSink, RetentionTransaction, RowSink, SnapshotSink, StoreError,
     StoredRecord, StoredRejection, SyncEntry, SyncRun, SyncTransaction, UsageQuery, UsageStore,
-    UtcMonth, refuse_archived,
+    UtcMonth, archived_time, refuse_archived,
 };
 use cloudstack_usage::{Period, RecordKey, ResourceUses, UsageLifetimes};
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
@@ -182,7 +182,8 @@ impl UsageStore for SqliteStore {
         cloud: &str,
         as_known_on: Option<DateTime<Utc>>,
     ) -> Result<UsageLifetimes, StoreError> {
-        let mut lifetimes = read::lifetimes(self, cloud, as_known_on)?;
+        let away = archived_time(self.archived_months(cloud)?.iter().map(|known| known.month));
+        let mut lifetimes = read::lifetimes(self, cloud, as_known_on, &away)?;
         self.add_archived_lifetimes(cloud, as_known_on, &mut lifetimes)?;
         Ok(lifetimes)
     }
