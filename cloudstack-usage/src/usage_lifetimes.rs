@@ -139,11 +139,11 @@ impl UsageLifetimes {
         &mut self,
         resource: (Kind, ResourceId),
         window: Period,
-        used: (RecordKey, i128),
+        measured: (RecordKey, i128),
         facts: Facts,
     ) {
         let uses = self.uses.entry(resource).or_default();
-        uses.keep(window, std::iter::once(used));
+        uses.keep(window, std::iter::once(measured));
         uses.keep_latest(window, facts);
     }
 

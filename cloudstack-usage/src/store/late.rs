@@ -87,9 +87,9 @@ impl LateUsage {
                 observe(lifetimes, &came, &kept);
             } else {
                 for record in kept.into_iter().filter(|record| record.millis > 0) {
-                    let used = (key, i128::from(record.millis));
+                    let measured = (key, i128::from(record.millis));
                     let facts = record.facts.clone();
-                    lifetimes.keep(resource.clone(), record.window, used, facts);
+                    lifetimes.keep(resource.clone(), record.window, measured, facts);
                 }
             }
         }
