@@ -43,8 +43,8 @@ impl Source for Generated {
     }
 }
 
-/// Syncs about so many records into a new database.
-pub(crate) fn into_sqlite(database: &Path, records: usize) -> Result<(), Failure> {
+/// Syncs about so many records into a new database; gives how many they were.
+pub(crate) fn into_sqlite(database: &Path, records: usize) -> Result<u64, Failure> {
     let _ = std::fs::remove_file(database);
     let now = pages::start() + TimeDelta::days(40);
     let options = SyncOptions::new(now).first_from(pages::start()).kinds([]);
@@ -58,7 +58,22 @@ pub(crate) fn into_sqlite(database: &Path, records: usize) -> Result<(), Failure
     if !report.usage_complete || report.usage.new == 0 || report.usage.rejected > 0 {
         return Err("the sync did not store everything".into());
     }
-    Ok(())
+    Ok(report.usage.new)
+}
+
+/// Does that once and gives its rate, the making of the pages included, and what memory it
+/// took where the system says so.
+pub(crate) fn measure_once(database: &Path, records: usize) -> Result<String, Failure> {
+    let started = Instant::now();
+    let synced = into_sqlite(database, records)?;
+    let seconds = started.elapsed().as_secs().max(1);
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    Ok(format!(
+        "{synced} records in {seconds} s, {} a second, peak memory {}\n",
+        synced / seconds,
+        peak.map_or("not known", str::trim)
+    ))
 }
 
 /// Measures, and gives the rows of a table.

@@ -8,7 +8,7 @@
 //! - `billing-benches parse RECORDS ROUNDS`: parsing of response pages beside rating
 //! - `billing-benches ingest FOLDER RECORDS ROUNDS`: a sync into SQLite beside parsing the same
 //!   pages and SQLite's own bulk insert
-//! - `billing-benches sync DATABASE RECORDS`: that sync alone, for its memory
+//! - `billing-benches sync DATABASE RECORDS`: that sync alone, with its rate and memory
 #![expect(
     clippy::print_stdout,
     reason = "a program that prints its measurements"
@@ -49,7 +49,13 @@ fn main() -> Result<(), Failure> {
             print!("{}", ingest::measure(Path::new(folder), records, rounds)?);
             Ok(())
         }
-        ["sync", database, records] => ingest::into_sqlite(Path::new(database), records.parse()?),
+        ["sync", database, records] => {
+            print!(
+                "{}",
+                ingest::measure_once(Path::new(database), records.parse()?)?
+            );
+            Ok(())
+        }
         _ => Err(
             "usage: billing-benches generate|totals|bill|parse|ingest|sync …, see src/main.rs"
                 .into(),

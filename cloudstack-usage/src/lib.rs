@@ -14,6 +14,7 @@ mod inventory;
 mod inventory_builder;
 mod label;
 mod metadata;
+mod month_uses;
 mod period;
 mod quantity;
 mod record;
@@ -58,6 +59,7 @@ pub use metadata::{
     Account, Domain, IpAddress, Kind, Network, Offering, OsCategory, OsType, Project, Snapshot,
     TagAction, TagEvent, Template, Vm, VmAction, VmEvent, Volume, VolumeSnapshot, Vpc, Zone,
 };
+pub use month_uses::{MonthUses, ResourceUses};
 pub use period::{Period, PeriodError};
 pub use quantity::{Quantity, QuantityError, parse_raw_usage};
 pub use record::{Holder, Owner, RecordKey, UsageRecord};
@@ -69,7 +71,7 @@ pub use sql::SqlSource;
 pub use sql::{SqlServer, SqlTls};
 pub use tag::{ResourceTag, Tag};
 pub use tag_moments::TagMomentRule;
-pub use usage_lifetimes::{ResourceUses, UsageLifetimes};
+pub use usage_lifetimes::UsageLifetimes;
 pub use usage_type::{Unit, UsageType};
 pub use wire::{
     AddedPage, Answer, DateError, EntryError, Refusal, SnapshotBuilder, UsageTypeEntry, parse_date,

@@ -181,15 +181,36 @@ impl UsageRecord {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RecordKey([u8; 16]);
 
+/// The canonical text that a record key is the hash of.
+struct KeyText {
+    text: String,
+    /// The value at hand: its length is written before it.
+    value: String,
+}
+
+impl KeyText {
+    /// The length makes the text unambiguous whatever the values hold.
+    fn field(&mut self, name: &str, value: &dyn fmt::Display) {
+        use fmt::Write as _;
+        self.value.clear();
+        let _ = write!(self.value, "{value}");
+        self.text.push_str(name);
+        self.text.push('=');
+        let _ = write!(self.text, "{}:", self.value.len());
+        self.text.push_str(&self.value);
+        self.text.push(';');
+    }
+}
+
 impl RecordKey {
     fn of(record: &UsageRecord) -> Self {
-        let mut text = String::with_capacity(320);
+        let mut text = KeyText {
+            text: String::with_capacity(512),
+            value: String::with_capacity(64),
+        };
         let mut field = |name: &str, value: Option<&dyn fmt::Display>| {
-            use std::fmt::Write as _;
             if let Some(value) = value {
-                // the length makes the text unambiguous whatever the values hold
-                let value = value.to_string();
-                let _ = write!(text, "{name}={}:{value};", value.len());
+                text.field(name, value);
             }
         };
         let identity = record.identity();
@@ -222,7 +243,7 @@ impl RecordKey {
         );
         field("start", Some(&record.window.start().timestamp()));
         field("end", Some(&record.window.end().timestamp()));
-        let digest = Sha256::digest(text.as_bytes());
+        let digest = Sha256::digest(text.text.as_bytes());
         let mut key = [0; 16];
         key.copy_from_slice(&digest[..16]);
         Self(key)

@@ -47,46 +47,33 @@ struct Uses {
 /// What a record says of its resource, for one that no sync ever listed.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Facts {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) name: Option<String>,
     pub(crate) owner: Owner,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) zone: Option<ZoneId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) offering: Option<OfferingId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) template: Option<TemplateId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) os_type: Option<OsTypeId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) hypervisor: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) cpu_count: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) memory_mib: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) size_bytes: Option<u64>,
     pub(crate) is_system: bool,
-}
-
-/// The first and last uses of one resource, to be kept apart from its records.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ResourceUses {
-    kind: Kind,
-    resource: ResourceId,
-    first: Vec<(Period, Vec<(String, String)>)>,
-    last: Vec<(Period, Vec<(String, String)>)>,
-    latest: Option<(Period, Facts)>,
-}
-
-impl ResourceUses {
-    /// What kind of thing it is.
-    pub fn kind(&self) -> Kind {
-        self.kind
-    }
-
-    /// Which one.
-    pub fn resource(&self) -> &ResourceId {
-        &self.resource
-    }
 }
 
 /// The records of one window, each once, by key and milliseconds used.
 type Used = BTreeSet<(RecordKey, i128)>;
 
 /// How many windows are kept at each end: the outermost, and its neighbour.
-const KEPT: usize = 2;
+pub(crate) const KEPT: usize = 2;
 
 /// First and last use of one resource.
 #[derive(Debug, Clone, Copy)]
@@ -147,45 +134,32 @@ impl UsageLifetimes {
         }
     }
 
-    /// What is kept of each resource, in order of kind and id.
-    pub fn uses(&self) -> Vec<ResourceUses> {
-        let texts = |windows: &BTreeMap<Period, Used>| {
-            let text = |(key, millis): &(RecordKey, i128)| (key.to_string(), millis.to_string());
-            let windows = windows.iter();
-            windows
-                .map(|(window, used)| (*window, used.iter().map(text).collect()))
-                .collect()
-        };
-        let resources = self.uses.iter();
-        resources
-            .map(|((kind, resource), uses)| ResourceUses {
-                kind: *kind,
-                resource: resource.clone(),
-                first: texts(&uses.first),
-                last: texts(&uses.last),
-                latest: uses.latest.clone(),
-            })
-            .collect()
+    /// Takes what was kept apart of a record: its milliseconds used, more than none.
+    pub(crate) fn keep(
+        &mut self,
+        resource: (Kind, ResourceId),
+        window: Period,
+        measured: (RecordKey, i128),
+        facts: Facts,
+    ) {
+        let uses = self.uses.entry(resource).or_default();
+        uses.keep(window, std::iter::once(measured));
+        uses.keep_latest(window, facts);
     }
 
-    /// Takes what was kept apart of a resource, as far as its windows are wanted.
-    pub(crate) fn absorb(&mut self, kept: &ResourceUses, wanted: impl Fn(Period) -> bool) {
-        let windows = kept.first.iter().chain(&kept.last);
-        let windows: Vec<_> = windows.filter(|(window, _)| wanted(*window)).collect();
-        if windows.is_empty() {
-            return;
-        }
-        let resource = (kept.kind, kept.resource.clone());
-        let uses = self.uses.entry(resource).or_default();
-        for (window, used) in windows {
-            // what cannot be read back was changed by hand, and proves nothing
-            let parse =
-                |(key, millis): &(String, String)| Some((key.parse().ok()?, millis.parse().ok()?));
-            uses.keep(*window, used.iter().filter_map(parse));
-        }
-        if let Some((window, facts)) = kept.latest.as_ref().filter(|(window, _)| wanted(*window)) {
-            uses.keep_latest(*window, facts.clone());
-        }
+    /// Whether two windows of a resource are used up to and with `second`, and two from
+    /// `last_but_one` on: then no window between these matters.
+    pub(crate) fn reaches_over(
+        &self,
+        resource: &(Kind, ResourceId),
+        (second, last_but_one): (Period, Period),
+    ) -> bool {
+        self.uses.get(resource).is_some_and(|uses| {
+            let first = uses.first.keys().nth(KEPT - 1);
+            let last = uses.last.keys().rev().nth(KEPT - 1);
+            first.is_some_and(|first| *first <= second)
+                && last.is_some_and(|last| *last >= last_but_one)
+        })
     }
 
     /// Whether no use was seen.
@@ -272,7 +246,7 @@ impl Uses {
 }
 
 impl Facts {
-    fn of(record: &UsageRecord) -> Self {
+    pub(crate) fn of(record: &UsageRecord) -> Self {
         Self {
             name: record.name.clone(),
             owner: record.owner.clone(),
@@ -307,7 +281,8 @@ fn kind_of(usage_type: UsageType) -> Option<Kind> {
     }
 }
 
-fn measured(record: &UsageRecord) -> Option<(Kind, ResourceId)> {
+/// Whose use a record tells of; none where it tells of none.
+pub(crate) fn measured(record: &UsageRecord) -> Option<(Kind, ResourceId)> {
     let kind = kind_of(record.usage_type)?;
     if record.is_attach_row() {
         return None;

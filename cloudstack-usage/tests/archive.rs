@@ -11,9 +11,10 @@ use cloudstack_usage::archive::{
 };
 use cloudstack_usage::store::conformance::{stored_rows, usage_record};
 use cloudstack_usage::store::{
-    DEFAULT_CLOUD, MemoryStore, StoredRow, SyncOutcome, SyncRun, UsageStore, UtcMonth,
+    DEFAULT_CLOUD, MemoryStore, StoreErrorKind, StoredRow, SyncOutcome, SyncRun, UsageStore,
+    UtcMonth,
 };
-use cloudstack_usage::{ParsedRecord, Period, Rejection, UsagePage};
+use cloudstack_usage::{ParsedRecord, Period, Rejection, UsagePage, UsageType};
 
 /// Midnight of a day, counted from the first of October.
 fn day(number: i64) -> DateTime<Utc> {
@@ -335,13 +336,68 @@ fn what_comes_late_is_kept_and_merged() {
     for (at, records, outcome) in late {
         sync(&mut store, at, &records, outcome);
         sync(&mut never_pruned, at, &records, outcome);
+        // other months are billed as if it had never left
+        assert_eq!(
+            store.lifetimes(DEFAULT_CLOUD, None).unwrap(),
+            never_pruned.lifetimes(DEFAULT_CLOUD, None).unwrap()
+        );
     }
+    let then = Some(day(61));
+    assert_eq!(
+        store.lifetimes(DEFAULT_CLOUD, then).unwrap(),
+        never_pruned.lifetimes(DEFAULT_CLOUD, then).unwrap()
+    );
     // all of it is still there when the months beside it go
     assert_eq!(late_rows(&mut store), 9);
     let report = restore(&mut store, &archive, DEFAULT_CLOUD).unwrap();
     assert_eq!(report.merged, 5);
     assert_eq!(everything(&mut store), everything(&mut never_pruned));
     assert_eq!(late_rows(&mut store), 0);
+}
+
+/// What came late takes the place of the first and last uses that are kept of a month, and
+/// where it takes one away, the next one is in the archive alone.
+#[test]
+fn late_records_count_once_in_lifetimes() {
+    let root = tempfile::tempdir().unwrap();
+    let mut store = MemoryStore::new();
+    // five days of one, a day and three hours of another, and what makes October settled
+    let days = (15..20).map(|number| daily("long", number, "24"));
+    let mut records: Vec<ParsedRecord> = days.collect();
+    records.push(daily("b", 12, "3"));
+    records.push(daily("b", 13, "24"));
+    records.push(daily("far", 45, "24"));
+    sync(&mut store, 46, &records, &SyncOutcome::complete());
+    let archive = export(&mut store, root.path(), &options()).unwrap().archive;
+    prune(&mut store, &archive, day(51)).unwrap();
+    let first_use = |store: &mut MemoryStore, resource: &str| {
+        let lifetimes = store.lifetimes(DEFAULT_CLOUD, None).unwrap();
+        let used = lifetimes.used(UsageType::Volume, &resource.into());
+        used.map(|used| used.start())
+    };
+    // the window after it is used, so the three hours are its last
+    let used = Some(day(13) - TimeDelta::hours(3));
+    assert_eq!(first_use(&mut store, "b"), used);
+    for (at, raw, hours) in [(60, "3", 3), (61, "5", 5), (62, "2", 2)] {
+        let late = [daily("b", 12, raw)];
+        sync(&mut store, at, &late, &SyncOutcome::complete());
+        let used = Some(day(13) - TimeDelta::hours(hours));
+        assert_eq!(first_use(&mut store, "b"), used, "{raw}");
+    }
+    // none at all: all its windows are known, the next one is the first
+    let late = [daily("b", 12, "0")];
+    sync(&mut store, 63, &late, &SyncOutcome::complete());
+    assert_eq!(first_use(&mut store, "b"), Some(day(13)));
+    // of five windows the third is not known
+    let late = [daily("long", 15, "0")];
+    sync(&mut store, 64, &late, &SyncOutcome::complete());
+    let refused = store.lifetimes(DEFAULT_CLOUD, None).unwrap_err();
+    assert_eq!(refused.kind(), StoreErrorKind::Archived);
+    let text = refused.to_string();
+    assert!(text.contains("long") && text.contains("2023-10"), "{text}");
+    restore(&mut store, &archive, DEFAULT_CLOUD).unwrap();
+    assert_eq!(first_use(&mut store, "long"), Some(day(16)));
+    assert_eq!(first_use(&mut store, "b"), Some(day(13)));
 }
 
 /// Rows of time that is in archives.

@@ -9,6 +9,7 @@ use super::error::{ArchiveError, ArchiveErrorKind};
 use super::folder::{Archive, NewFolder, place};
 use super::manifest::{ContentCounts, Coverage, FORMAT, FileEntry, Manifest, SCHEMA};
 use super::rejection_table::REJECTIONS;
+use super::replacement;
 use super::table::TableWriter;
 use super::usage_table::USAGE;
 use crate::store::{
@@ -82,6 +83,7 @@ pub fn export(
 ) -> Result<Exported, ArchiveError> {
     let coverage = check(store, options)?;
     let place = place(root, &options.cloud, options.month)?;
+    replacement::recover(&place).map_err(|error| ArchiveError::file(&place, error))?;
     let is_there = std::fs::symlink_metadata(&place).is_ok();
     if is_there && !options.replace {
         return same(store, &place, options);

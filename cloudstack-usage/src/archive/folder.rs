@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use super::error::{ArchiveError, ArchiveErrorKind};
 use super::manifest::{FORMAT, FileEntry, Manifest, SCHEMA};
 use super::rejection_table::REJECTIONS;
+use super::replacement;
 use super::table::TableReader;
 use super::usage_table::USAGE;
 use crate::store::{DocumentDigest, RecordVersion, RejectionVersion, UtcMonth};
@@ -27,13 +28,15 @@ pub struct Archive {
 }
 
 impl Archive {
-    /// Opens the archive in `folder` and checks every file against its digest.
+    /// Opens the archive in `folder` and checks every file against its digest. One that was
+    /// about to be replaced when the program was stopped is put back first.
     ///
     /// # Errors
     /// When a file is missing, was changed or cut short, or was written by a newer version.
     pub fn open(folder: impl AsRef<Path>) -> Result<Self, ArchiveError> {
         let folder = std::path::absolute(folder.as_ref())
             .map_err(|error| ArchiveError::file(folder.as_ref(), error))?;
+        replacement::recover(&folder).map_err(|error| ArchiveError::file(&folder, error))?;
         let manifest = read_manifest(&folder)?;
         for file in &manifest.files {
             check_file(&folder, file)?;
@@ -145,7 +148,7 @@ impl NewFolder {
     pub(super) fn beside(place: &Path) -> Result<Self, ArchiveError> {
         let parent = place.parent().unwrap_or(place).to_owned();
         fs::create_dir_all(&parent).map_err(|error| ArchiveError::file(&parent, error))?;
-        let folder = hidden(&parent, place, "")?;
+        let folder = hidden(&parent, place)?;
         Ok(Self {
             place: place.to_owned(),
             parent,
@@ -164,22 +167,12 @@ impl NewFolder {
         write_synced(&path, &manifest).map_err(|error| ArchiveError::file(&path, error))?;
         sync_folder(self.path());
         let failed = |error| ArchiveError::file(&self.place, error);
-        let old = if replace && self.place.exists() {
-            let beside = hidden(&self.parent, &self.place, "replaced-")?;
-            let old = beside.path().join("archive");
-            fs::rename(&self.place, &old).map_err(failed)?;
-            Some((beside, old))
+        if replace && self.place.exists() {
+            replacement::set_aside(&self.place).map_err(failed)?;
+            replacement::put(self.path(), &self.place).map_err(failed)?;
+            replacement::forget(&self.place);
         } else {
-            None
-        };
-        if let Err(error) = fs::rename(self.path(), &self.place) {
-            // the old one goes back; where even that fails it is beside, and its name says so
-            if let Some((beside, old)) = old
-                && fs::rename(&old, &self.place).is_err()
-            {
-                let _ = beside.keep();
-            }
-            return Err(failed(error));
+            fs::rename(self.path(), &self.place).map_err(failed)?;
         }
         let _ = self.folder.keep();
         sync_folder(&self.parent);
@@ -191,9 +184,9 @@ impl NewFolder {
 }
 
 /// A new hidden folder in `parent`, named after `place`; it may be used as any new folder.
-fn hidden(parent: &Path, place: &Path, what: &str) -> Result<tempfile::TempDir, ArchiveError> {
+fn hidden(parent: &Path, place: &Path) -> Result<tempfile::TempDir, ArchiveError> {
     let name = place.file_name().unwrap_or_default().to_string_lossy();
-    let prefix = format!(".{name}-{what}");
+    let prefix = format!(".{name}-");
     let mut builder = tempfile::Builder::new();
     builder.prefix(&prefix);
     #[cfg(unix)]
@@ -209,7 +202,7 @@ fn write_synced(path: &Path, manifest: &Manifest) -> io::Result<()> {
 }
 
 /// Names are on the disk as well then, where a folder can be asked for that.
-fn sync_folder(path: &Path) {
+pub(super) fn sync_folder(path: &Path) {
     if let Ok(folder) = File::open(path) {
         let _ = folder.sync_all();
     }

@@ -54,6 +54,7 @@ mod folder;
 mod manifest;
 mod prune;
 mod rejection_table;
+mod replacement;
 mod restore;
 mod table;
 mod usage_table;

@@ -5,13 +5,13 @@ use chrono::{DateTime, Utc};
 use super::content::Content;
 use super::error::{ArchiveError, ArchiveErrorKind};
 use super::folder::Archive;
+use crate::month_uses::MonthUses;
 use crate::period::Period;
 use crate::record::RecordKey;
 use crate::store::{
     ArchivedMonth, RecordVersion, RetentionTransaction, StoreError, StoreErrorKind, StoredRow,
     UsageStore, archived_time, to_millisecond,
 };
-use crate::usage_lifetimes::UsageLifetimes;
 
 /// As many keys as are removed at a time.
 const KEYS_AT_A_TIME: usize = 1000;
@@ -61,7 +61,7 @@ pub fn prune(
         recorded: leaving.recorded,
         newest_end: leaving.newest_end,
     };
-    transaction.put_archived(&month, &leaving.uses.uses())?;
+    transaction.put_archived(&month, &std::mem::take(&mut leaving.uses).uses())?;
     transaction.commit()?;
     Ok(PruneReport {
         month,
@@ -80,7 +80,7 @@ struct Leaving<'a> {
     rows: u64,
     recorded: Option<(DateTime<Utc>, DateTime<Utc>)>,
     newest_end: Option<DateTime<Utc>>,
-    uses: UsageLifetimes,
+    uses: MonthUses,
     /// The rows of one key, as they come.
     of_key: Vec<RecordVersion>,
 }
@@ -95,7 +95,7 @@ impl<'a> Leaving<'a> {
             rows: 0,
             recorded: None,
             newest_end: None,
-            uses: UsageLifetimes::default(),
+            uses: MonthUses::default(),
             of_key: Vec::new(),
         }
     }

@@ -10,7 +10,7 @@ use super::folder::Archive;
 use crate::record::RecordKey;
 use crate::store::{
     RecordVersion, RejectionVersion, RestoredKey, RetentionTransaction, SyncEntry, UsageStore,
-    restore_key,
+    complete_syncs, restore_key,
 };
 
 /// As many rows as are put at a time, and those of the last key with them.
@@ -102,15 +102,6 @@ fn is_of_another_database(syncs: &[SyncEntry], archive: &Archive) -> bool {
     let had = |at: DateTime<Utc>| syncs.iter().any(|sync| sync.at == at);
     let has_its_syncs = had(coverage.first_sync) && had(coverage.last_sync);
     !(syncs.is_empty() || has_its_syncs)
-}
-
-/// Whether the syncs of a moment read everything.
-fn complete_syncs(syncs: &[SyncEntry]) -> BTreeMap<DateTime<Utc>, bool> {
-    let mut complete = BTreeMap::new();
-    for sync in syncs {
-        *complete.entry(sync.at).or_insert(false) |= sync.usage_complete;
-    }
-    complete
 }
 
 fn foreign(archive: &Archive, why: &str) -> ArchiveError {

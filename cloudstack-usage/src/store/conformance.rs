@@ -27,12 +27,13 @@ use crate::metadata::{
     Account, Domain, IpAddress, Kind, Network, Offering, OsCategory, OsType, Project, Snapshot,
     TagAction, TagEvent, Template, Vm, VmAction, VmEvent, Volume, VolumeSnapshot, Vpc, Zone,
 };
+use crate::month_uses::{MonthUses, ResourceUses};
 use crate::period::Period;
 use crate::quantity::Quantity;
 use crate::record::{Holder, Owner, UsageRecord};
 use crate::source::{ParsedRecord, Rejection, SnapshotFetch, UsagePage};
 use crate::tag::{ResourceTag, Tag};
-use crate::usage_lifetimes::{ResourceUses, UsageLifetimes};
+use crate::usage_lifetimes::UsageLifetimes;
 use crate::usage_type::UsageType;
 
 /// Makes a test of each law for the store that the expression makes:
@@ -1340,7 +1341,7 @@ fn put_away(store: &mut dyn UsageStore, commit: bool) -> Vec<RecordVersion> {
     let inner = super::archived_time([month])[0];
     let mut rows = usage_of(&stored_rows(store, month.archive_period()));
     rows.retain(|row| inner.covers(&row.stored.record.window));
-    let mut uses = UsageLifetimes::default();
+    let mut uses = MonthUses::default();
     let standing = rows.iter().map(|row| &row.stored);
     for stored in standing.filter(|stored| stored.recorded_until.is_none()) {
         uses.observe(&stored.record);

@@ -23,10 +23,10 @@ use super::{
 };
 use crate::label::{Label, LabelTarget};
 use crate::metadata::Snapshot;
+use crate::month_uses::ResourceUses;
 use crate::period::Period;
 use crate::record::RecordKey;
 use crate::source::{ParsedRecord, SnapshotFetch, UsagePage};
-use crate::usage_lifetimes::ResourceUses;
 use retention::MemoryRetention;
 
 /// A store in memory, gone with the process.

@@ -25,6 +25,7 @@ mod document;
 mod entity;
 mod error;
 mod label;
+mod late;
 mod memory;
 mod merge;
 mod rejection;
@@ -35,9 +36,11 @@ mod sync;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::metadata::Snapshot;
+use crate::month_uses::ResourceUses;
 use crate::period::Period;
 use crate::record::{RecordKey, UsageRecord};
-use crate::usage_lifetimes::{ResourceUses, UsageLifetimes};
+use crate::usage_lifetimes::UsageLifetimes;
+use late::LateUsage;
 
 pub use crate::label::{Label, LabelTarget};
 pub use document::{Document, DocumentDigest, DocumentEntry, DocumentKind};
@@ -47,11 +50,12 @@ pub use label::{LabelChange, LabelVersion};
 pub use memory::MemoryStore;
 pub use merge::{MultisetChange, compare_multisets, keep_first_domain};
 pub use rejection::{RejectionChanges, RejectionOrigin, StagedRejections, StoredRejection};
+#[cfg(feature = "archive")]
+pub(crate) use restore::complete_syncs;
 pub use restore::{RestoredKey, restore_key};
 pub use retention::{
     ArchivedMonth, RecordVersion, RejectionVersion, RetentionTransaction, RowSink, StoredRow,
-    UtcMonth, add_archived_uses, archived_known_on, archived_time, archived_within,
-    refuse_archived,
+    UtcMonth, archived_known_on, archived_time, archived_within, refuse_archived,
 };
 pub use sync::{SnapshotCounts, SyncEntry, SyncOutcome, SyncRun, UsageCounts};
 
@@ -177,12 +181,20 @@ pub trait UsageStore {
         cloud: &str,
         as_known_on: Option<DateTime<Utc>>,
     ) -> Result<UsageLifetimes, StoreError> {
+        let away = archived_time(self.archived_months(cloud)?.iter().map(|known| known.month));
         let mut lifetimes = UsageLifetimes::default();
         self.stored_rows(cloud, Period::always(), &mut |row| {
-            if let StoredRow::Usage(version) = row
-                && version.stored.is_known_on(as_known_on)
-            {
-                lifetimes.observe(&version.stored.record);
+            let StoredRow::Usage(version) = row else {
+                return Ok(());
+            };
+            let record = &version.stored.record;
+            if !version.stored.is_known_on(as_known_on) {
+                return Ok(());
+            }
+            if away.iter().any(|away| away.covers(&record.window)) {
+                lifetimes.read_until(record.window.end());
+            } else {
+                lifetimes.observe(record);
             }
             Ok(())
         })?;
@@ -190,7 +202,8 @@ pub trait UsageStore {
         Ok(lifetimes)
     }
 
-    /// Adds the uses of the months that were put away to those of what is stored.
+    /// Adds the uses of the months that were put away, and of what came late of them, to those
+    /// of what is stored of other [time](archived_time).
     ///
     /// # Errors
     /// As [`lifetimes`](Self::lifetimes).
@@ -201,16 +214,28 @@ pub trait UsageStore {
         lifetimes: &mut UsageLifetimes,
     ) -> Result<(), StoreError> {
         let archived = self.archived_months(cloud)?;
-        for month in archived_known_on(&archived, as_known_on)? {
+        let months = archived_known_on(&archived, as_known_on)?;
+        let away = archived_time(archived.iter().map(|known| known.month));
+        let mut late = LateUsage::new(away.clone(), as_known_on);
+        for time in away {
+            self.stored_rows(cloud, time, &mut |row| {
+                late.add(row);
+                Ok(())
+            })?;
+        }
+        if !late.is_empty() {
+            late.note_syncs(&self.syncs(cloud)?);
+        }
+        for month in months {
             if let Some(end) = month.newest_end {
                 lifetimes.read_until(end);
             }
             self.archived_uses(cloud, month.month, &mut |uses| {
-                add_archived_uses(lifetimes, &archived, &uses);
+                late.absorb(lifetimes, month, &uses);
                 Ok(())
             })?;
         }
-        Ok(())
+        late.finish(lifetimes)
     }
 
     /// All that was ever stored under one key, with the text as sent: by time recorded,

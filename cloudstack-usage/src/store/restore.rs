@@ -1,11 +1,14 @@
 //! Merging what an archive holds of one record key with what is stored of it meanwhile.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 
 use super::error::{StoreError, StoreErrorKind};
 use super::merge::{MultisetChange, compare_multisets, keep_first_domain};
 use super::retention::{RecordVersion, text_of};
+use super::sync::SyncEntry;
 
 /// What a store has to hold of a key once its archive is back.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -119,10 +122,20 @@ fn replayed(
     Ok(rows)
 }
 
-fn sorted_usage<'a>(rows: impl Iterator<Item = &'a RecordVersion>) -> Vec<Decimal> {
+/// The usage of rows, sorted.
+pub(super) fn sorted_usage<'a>(rows: impl Iterator<Item = &'a RecordVersion>) -> Vec<Decimal> {
     let mut usage: Vec<Decimal> = rows.map(|row| row.stored.record.raw_usage).collect();
     usage.sort_unstable();
     usage
+}
+
+/// Whether the syncs of a moment read everything.
+pub(crate) fn complete_syncs(syncs: &[SyncEntry]) -> BTreeMap<DateTime<Utc>, bool> {
+    let mut complete = BTreeMap::new();
+    for sync in syncs {
+        *complete.entry(sync.at).or_insert(false) |= sync.usage_complete;
+    }
+    complete
 }
 
 /// Closes what stands and adds a revision, as a sync does.

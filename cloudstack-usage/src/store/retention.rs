@@ -11,9 +11,9 @@ use super::error::{StoreError, StoreErrorKind};
 use super::rejection::StoredRejection;
 use super::sync::SyncEntry;
 use super::{DocumentDigest, StoredRecord};
+use crate::month_uses::ResourceUses;
 use crate::period::Period;
 use crate::record::RecordKey;
-use crate::usage_lifetimes::{ResourceUses, UsageLifetimes};
 
 /// How much more than a month its archive holds on both sides, and what stays in the store
 /// of a month that was put away as long as the month beside it is there: two days decide
@@ -255,7 +255,8 @@ pub fn archived_known_on(
     Ok(archived.iter().filter(known).collect())
 }
 
-fn not_here(months: &[&ArchivedMonth], known: &str) -> StoreError {
+/// The error of usage that is in archives alone; `known` says of which knowledge.
+pub(super) fn not_here(months: &[&ArchivedMonth], known: &str) -> StoreError {
     let list = |text: &dyn Fn(&ArchivedMonth) -> String, with: &str| {
         let texts: Vec<String> = months.iter().map(|month| text(month)).collect();
         texts.join(with)
@@ -271,17 +272,6 @@ fn not_here(months: &[&ArchivedMonth], known: &str) -> StoreError {
             list(&place, " "),
         ),
     )
-}
-
-/// Adds the uses of one resource in a month put away to the lifetimes of what is stored.
-/// Of time that the store has (again), its own records tell.
-pub fn add_archived_uses(
-    lifetimes: &mut UsageLifetimes,
-    archived: &[ArchivedMonth],
-    uses: &ResourceUses,
-) {
-    let time = archived_time(archived.iter().map(|month| month.month));
-    lifetimes.absorb(uses, |window| time.iter().any(|time| time.covers(&window)));
 }
 
 /// Usage of one cloud on its way out of a store, or back into it. Dropped without

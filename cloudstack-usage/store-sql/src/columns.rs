@@ -3,14 +3,12 @@
 use std::collections::BTreeSet;
 
 use cloudstack_usage::store::{kind_from_name, kind_name};
-use cloudstack_usage::{Kind, UsageRecord};
-use rust_decimal::Decimal;
+use cloudstack_usage::{Kind, ResourceUses, UsageRecord};
 
 /// The columns of a usage record that reports filter by.
 #[derive(Debug)]
 pub(crate) struct UsageColumns {
     pub(crate) key: [u8; 16],
-    pub(crate) sort_usage: String,
     pub(crate) usage_type: u32,
     pub(crate) raw_usage: String,
     pub(crate) resource: Option<String>,
@@ -24,7 +22,6 @@ impl UsageColumns {
     pub(crate) fn of(record: &UsageRecord) -> Self {
         Self {
             key: *record.key().as_bytes(),
-            sort_usage: sortable(record.raw_usage),
             usage_type: record.usage_type.id(),
             raw_usage: record.raw_usage.to_string(),
             resource: record.resource.as_ref().map(ToString::to_string),
@@ -36,12 +33,21 @@ impl UsageColumns {
     }
 }
 
-/// A text that sorts as the number does, the same for equal numbers: as many digits before
-/// the point as a `Decimal` can have, and no zeros at the end. `rawusage` is never negative.
-pub(crate) fn sortable(usage: Decimal) -> String {
-    let text = usage.normalize().to_string();
-    let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
-    format!("{whole:0>29}.{fraction}")
+/// The columns of a row of usage as it comes back into a store, in the order of its values.
+pub(crate) const RESTORED_USAGE: &str = "cloud, record_key, revision, copy, recorded_from, \
+    recorded_until, usage_type, window_start, window_end, raw_usage, resource, vm, domain, account, \
+    project, record, sent";
+
+/// The same of an entry that could not be read.
+pub(crate) const RESTORED_REJECTION: &str =
+    "cloud, fingerprint, period_start, period_end, first_seen, last_seen, resolved, rejection";
+
+/// What is kept of a resource in a month that is put away: its kind, its id, and JSON.
+pub(crate) fn kept_use(
+    uses: &ResourceUses,
+) -> Result<(&'static str, String, String), serde_json::Error> {
+    let json = serde_json::to_string(uses)?;
+    Ok((kind_name(uses.kind()), uses.resource().to_string(), json))
 }
 
 /// The kinds that a snapshot listed completely, as JSON.
@@ -64,28 +70,4 @@ pub(crate) fn parse_kind(name: &str) -> Result<Kind, String> {
 /// A length as the counts of a sync have it.
 pub(crate) fn count(length: usize) -> u64 {
     u64::try_from(length).unwrap_or(u64::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn sortable_texts_compare_as_the_numbers_do(
-            a in 0_i128..1_000_000_000_000_000_000_000_000_000, a_scale in 0_u32..12,
-            b in 0_i128..1_000_000_000_000_000_000_000_000_000, b_scale in 0_u32..12,
-        ) {
-            let (a, b) = (Decimal::from_i128_with_scale(a, a_scale), Decimal::from_i128_with_scale(b, b_scale));
-            prop_assert_eq!(sortable(a).cmp(&sortable(b)), a.cmp(&b));
-        }
-    }
-
-    #[test]
-    fn zeros_at_the_end_make_no_other_number() {
-        let number = |text| Decimal::from_str_exact(text).unwrap();
-        assert_eq!(sortable(number("1.50")), sortable(number("1.5")));
-        assert!(sortable(number("9.9")) < sortable(number("10")));
-    }
 }

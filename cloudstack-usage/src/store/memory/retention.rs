@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Cloud, MemoryStore, count};
+use crate::month_uses::ResourceUses;
 use crate::period::Period;
 use crate::record::RecordKey;
 use crate::store::retention::{
@@ -10,7 +11,6 @@ use crate::store::retention::{
     UtcMonth,
 };
 use crate::store::{RejectionOrigin, StoreError, StoreErrorKind, SyncEntry};
-use crate::usage_lifetimes::ResourceUses;
 
 impl Cloud {
     pub(super) fn archived_months(&self) -> Vec<ArchivedMonth> {

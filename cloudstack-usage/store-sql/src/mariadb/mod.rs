@@ -9,6 +9,7 @@ mod migration;
 mod read;
 mod rejection;
 mod retention;
+mod sortable;
 mod stored;
 mod time;
 mod tls;
@@ -20,7 +21,7 @@ use cloudstack_usage::store::{
     ArchivedMonth, Document, DocumentDigest, DocumentEntry, DocumentKind, Label, LabelTarget,
     LabelVersion, RecordSink, RetentionTransaction, RowSink, SnapshotSink, StoreError,
     StoredRecord, StoredRejection, SyncEntry, SyncRun, SyncTransaction, UsageQuery, UsageStore,
-    UtcMonth, refuse_archived,
+    UtcMonth, archived_time, refuse_archived,
 };
 use cloudstack_usage::{Period, RecordKey, ResourceUses, SqlServer, UsageLifetimes};
 
@@ -130,9 +131,10 @@ impl UsageStore for MariaDbStore {
         cloud: &str,
         as_known_on: Option<DateTime<Utc>>,
     ) -> Result<UsageLifetimes, StoreError> {
+        let away = archived_time(self.archived_months(cloud)?.iter().map(|known| known.month));
         let mut lifetimes = self
             .database
-            .view(|database| read::lifetimes(database, cloud, as_known_on))?;
+            .view(|database| read::lifetimes(database, cloud, as_known_on, &away))?;
         self.add_archived_lifetimes(cloud, as_known_on, &mut lifetimes)?;
         Ok(lifetimes)
     }

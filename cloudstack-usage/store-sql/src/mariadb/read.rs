@@ -2,12 +2,12 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use cloudstack_usage::store::{RecordSink, StoreError, StoredRecord, SyncEntry, UsageQuery};
-use cloudstack_usage::{RecordKey, UsageLifetimes};
+use cloudstack_usage::{Period, RecordKey, UsageLifetimes};
 use mysql::Value;
 
 use super::cloud_id;
 use super::database::Database;
-use super::time::search_bound;
+use super::time::{bounds, search_bound};
 use super::usage::{parse_record, positional};
 
 const TABLE: &str = "csb_usage";
@@ -74,7 +74,7 @@ WITH used AS (
            window_start, window_end
     FROM csb_usage
     WHERE cloud = ? AND usage_type IN (2, 3, 6) AND (usage_type <> 6 OR vm IS NULL)
-      AND raw_usage * 7200 >= 1 {known}
+      AND raw_usage * 7200 >= 1 {known} {here}
 ), ranked AS (
     SELECT id,
            dense_rank() OVER (PARTITION BY usage_type, thing ORDER BY window_start, window_end) AS first_ones,
@@ -83,10 +83,12 @@ WITH used AS (
 )
 SELECT u.record FROM ranked JOIN csb_usage u USING (id) WHERE first_ones <= 2 OR last_ones <= 2";
 
+/// Of what is stored, but for time that is `away` in archives.
 pub(super) fn lifetimes(
     database: &mut Database,
     cloud: &str,
     as_known_on: Option<DateTime<Utc>>,
+    away: &[Period],
 ) -> Result<UsageLifetimes, StoreError> {
     let mut lifetimes = UsageLifetimes::default();
     let Some(cloud) = cloud_id(database, cloud)? else {
@@ -95,8 +97,14 @@ pub(super) fn lifetimes(
     let (known, known_values) = known(as_known_on);
     let mut values = vec![Value::from(cloud)];
     values.extend(known_values);
-    let sql = LIFETIMES.replace("{known}", known);
-    database.each(TABLE, &sql, positional(values.clone()), &mut |row| {
+    let mut with_bounds = values.clone();
+    for away in away {
+        let (start, end) = bounds(*away)?;
+        with_bounds.extend([start, end]);
+    }
+    let here = " AND NOT (window_start >= ? AND window_end <= ?)".repeat(away.len());
+    let sql = LIFETIMES.replace("{known}", known).replace("{here}", &here);
+    database.each(TABLE, &sql, positional(with_bounds), &mut |row| {
         lifetimes.observe(&parse_record(&row, 0)?);
         Ok(())
     })?;

@@ -2,7 +2,7 @@
 
 use cloudstack_usage::store::{
     ArchivedMonth, RecordVersion, RejectionVersion, RetentionTransaction, RowSink, StoreError,
-    StoreErrorKind, SyncEntry, UtcMonth, kind_name,
+    StoreErrorKind, SyncEntry, UtcMonth,
 };
 use cloudstack_usage::{Period, RecordKey, ResourceUses};
 use mysql::Value;
@@ -11,7 +11,7 @@ use super::database::{Database, placeholders};
 use super::time::{bounds, datetime};
 use super::usage::positional;
 use super::{migration, read, require_cloud, stored};
-use crate::columns::UsageColumns;
+use crate::columns::{RESTORED_REJECTION, RESTORED_USAGE, UsageColumns, kept_use};
 
 pub(super) struct MariaDbRetention<'a> {
     database: &'a mut Database,
@@ -130,10 +130,7 @@ impl RetentionTransaction for MariaDbRetention<'_> {
     fn add_usage(&mut self, rows: &[RecordVersion]) -> Result<(), StoreError> {
         let values = rows.iter().map(|row| self.usage_row(row));
         let values: Vec<Vec<Value>> = values.collect::<Result<_, _>>()?;
-        let columns = "cloud, record_key, revision, copy, recorded_from, recorded_until, \
-            usage_type, window_start, window_end, raw_usage, resource, vm, domain, account, \
-            project, record, sent";
-        self.database.insert("csb_usage", columns, &values)?;
+        self.database.insert("csb_usage", RESTORED_USAGE, &values)?;
         self.note_longest_window(rows)
     }
 
@@ -159,9 +156,7 @@ impl RetentionTransaction for MariaDbRetention<'_> {
                 resolved.unwrap_or(Value::NULL),
                 json.into(),
             ];
-            let columns = "cloud, fingerprint, period_start, period_end, first_seen, last_seen, \
-                resolved, rejection";
-            self.database.insert(TABLE, columns, &[values])?;
+            self.database.insert(TABLE, RESTORED_REJECTION, &[values])?;
             added += 1;
         }
         Ok(added)
@@ -181,12 +176,13 @@ impl RetentionTransaction for MariaDbRetention<'_> {
         let table = "csb_archived_use";
         let mut rows = Vec::with_capacity(uses.len());
         for one in uses {
-            let json = serde_json::to_string(one).map_err(|error| failure.corrupt(table, error))?;
+            let kept = kept_use(one).map_err(|error| failure.corrupt(table, error))?;
+            let (kind, resource, json) = kept;
             rows.push(vec![
                 self.cloud.into(),
                 name.as_str().into(),
-                kind_name(one.kind()).into(),
-                one.resource().to_string().into(),
+                kind.into(),
+                resource.into(),
                 json.into(),
             ]);
         }

@@ -15,8 +15,9 @@ use rust_decimal::Decimal;
 
 use super::database::{Columns, Database, placeholders};
 use super::failure::Failure;
+use super::sortable::sortable;
 use super::time::{bounds, datetime};
-use crate::columns::{UsageColumns, count, sortable};
+use crate::columns::{UsageColumns, count};
 
 const STAGE: &str = "the staged usage";
 const TABLE: &str = "csb_usage";
@@ -96,7 +97,7 @@ fn row(entry: &ParsedRecord, failure: &Failure) -> Result<Vec<Value>, StoreError
     let (start, end) = bounds(record.window)?;
     Ok(vec![
         columns.key.into(),
-        columns.sort_usage.into(),
+        sortable(record.raw_usage).into(),
         columns.usage_type.into(),
         start,
         end,

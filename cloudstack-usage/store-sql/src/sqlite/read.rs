@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use cloudstack_usage::store::{RecordSink, StoreError, StoredRecord, SyncEntry, UsageQuery};
-use cloudstack_usage::{RecordKey, UsageLifetimes};
+use cloudstack_usage::{Period, RecordKey, UsageLifetimes};
 use rusqlite::params;
 
 use super::SqliteStore;
@@ -103,7 +103,7 @@ WITH used AS (
            window_start, window_end
     FROM csb_usage
     WHERE cloud = ?1 AND usage_type IN (2, 3, 6) AND (usage_type <> 6 OR vm IS NULL)
-      AND CAST(raw_usage AS REAL) * 7200 >= 1 {known}
+      AND CAST(raw_usage AS REAL) * 7200 >= 1 {known} {here}
 ), ranked AS (
     SELECT id,
            dense_rank() OVER (PARTITION BY usage_type, thing ORDER BY window_start, window_end) AS first,
@@ -112,10 +112,12 @@ WITH used AS (
 )
 SELECT record FROM ranked JOIN csb_usage USING (id) WHERE first <= 2 OR last <= 2";
 
+/// Of what is stored, but for time that is `away` in archives.
 pub(super) fn lifetimes(
     store: &SqliteStore,
     cloud: &str,
     as_known_on: Option<DateTime<Utc>>,
+    away: &[Period],
 ) -> Result<UsageLifetimes, StoreError> {
     let mut lifetimes = UsageLifetimes::default();
     let Some(cloud) = store.cloud_id(cloud)? else {
@@ -128,7 +130,11 @@ pub(super) fn lifetimes(
     };
     let mut statement = store
         .connection
-        .prepare(&LIFETIMES.replace("{known}", &known))
+        .prepare(
+            &LIFETIMES
+                .replace("{known}", &known)
+                .replace("{here}", &elsewhere(away)),
+        )
         .map_err(&failed)?;
     let mut rows = statement
         .query(rusqlite::params_from_iter(&values))
@@ -149,6 +155,15 @@ pub(super) fn lifetimes(
         lifetimes.read_until(instant(newest, "csb_usage", &store.failure)?);
     }
     Ok(lifetimes)
+}
+
+/// The condition that a window does not lie in one of these periods.
+fn elsewhere(away: &[Period]) -> String {
+    let conditions = away.iter().map(|away| {
+        let (start, end) = (millis(away.start()), millis(away.end()));
+        format!("AND NOT (window_start >= {start} AND window_end <= {end})")
+    });
+    conditions.collect::<Vec<_>>().join(" ")
 }
 
 pub(super) fn versions(

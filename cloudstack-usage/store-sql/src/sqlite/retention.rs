@@ -2,7 +2,7 @@
 
 use cloudstack_usage::store::{
     ArchivedMonth, RecordVersion, RejectionVersion, RetentionTransaction, RowSink, StoreError,
-    SyncEntry, UtcMonth, kind_name,
+    SyncEntry, UtcMonth,
 };
 use cloudstack_usage::{Period, RecordKey, ResourceUses};
 use rusqlite::{OptionalExtension, Transaction, TransactionBehavior, params, params_from_iter};
@@ -10,7 +10,7 @@ use rusqlite::{OptionalExtension, Transaction, TransactionBehavior, params, para
 use super::lock::SyncLock;
 use super::time::millis;
 use super::{SqliteStore, read, require_cloud, stored};
-use crate::columns::{UsageColumns, count};
+use crate::columns::{RESTORED_REJECTION, RESTORED_USAGE, UsageColumns, count, kept_use};
 
 pub(super) struct SqliteRetention<'a> {
     store: &'a SqliteStore,
@@ -103,10 +103,7 @@ impl RetentionTransaction for SqliteRetention<'_> {
     }
 
     fn add_usage(&mut self, rows: &[RecordVersion]) -> Result<(), StoreError> {
-        let sql = "INSERT INTO csb_usage (cloud, record_key, revision, copy, recorded_from,
-            recorded_until, usage_type, window_start, window_end, raw_usage, resource, vm, domain,
-            account, project, record, sent)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+        let sql = insert("csb_usage", RESTORED_USAGE);
         for row in rows {
             let stored = &row.stored;
             let columns = UsageColumns::of(&stored.record);
@@ -129,15 +126,14 @@ impl RetentionTransaction for SqliteRetention<'_> {
                 &*row.text,
                 &*stored.json,
             ];
-            self.execute("csb_usage", sql, values)?;
+            self.execute("csb_usage", &sql, values)?;
         }
         self.note_longest_window(rows)
     }
 
     fn add_rejections(&mut self, rows: &[RejectionVersion]) -> Result<u64, StoreError> {
         const TABLE: &str = "csb_rejection";
-        let sql = "INSERT INTO csb_rejection (cloud, fingerprint, period_start, period_end,
-            first_seen, last_seen, resolved, rejection) VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
+        let sql = insert(TABLE, RESTORED_REJECTION);
         let mut added = 0;
         for row in rows {
             if self.has_rejection(row)? {
@@ -156,7 +152,7 @@ impl RetentionTransaction for SqliteRetention<'_> {
                 row.resolved.map(millis),
                 json,
             ];
-            added += self.execute(TABLE, sql, values)?;
+            added += self.execute(TABLE, &sql, values)?;
         }
         Ok(added)
     }
@@ -176,8 +172,8 @@ impl RetentionTransaction for SqliteRetention<'_> {
         let sql = "INSERT INTO csb_archived_use (cloud, month, kind, resource, uses)
             VALUES (?, ?, ?, ?, ?)";
         for one in uses {
-            let json = serde_json::to_string(one).map_err(|error| failure.corrupt(table, error))?;
-            let (kind, resource) = (kind_name(one.kind()), one.resource().to_string());
+            let kept = kept_use(one).map_err(|error| failure.corrupt(table, error))?;
+            let (kind, resource, json) = kept;
             self.execute(table, sql, params![self.cloud, name, kind, resource, json])?;
         }
         Ok(())
@@ -196,4 +192,10 @@ impl RetentionTransaction for SqliteRetention<'_> {
         let failed = self.store.failure.of("the database");
         self.transaction.commit().map_err(failed)
     }
+}
+
+/// The statement that puts a row with these columns.
+fn insert(table: &str, columns: &str) -> String {
+    let values = stored::placeholders(columns.split(',').count());
+    format!("INSERT INTO {table} ({columns}) VALUES ({values})")
 }

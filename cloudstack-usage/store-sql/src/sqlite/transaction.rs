@@ -6,19 +6,20 @@ use cloudstack_usage::store::{
     RejectionOrigin, SnapshotCounts, StagedRejections, StoreError, SyncEntry, SyncOutcome, SyncRun,
     SyncTransaction, UsageCounts, entities,
 };
-use cloudstack_usage::{SnapshotFetch, UsagePage};
+use cloudstack_usage::{Period, SnapshotFetch, UsagePage};
 use rusqlite::{OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::failure::Failure;
 use super::lock::SyncLock;
 use super::time::{instant, millis};
-use super::{SqliteStore, metadata, rejection, require_cloud, usage};
+use super::{SqliteStore, metadata, rejection, require_cloud, stage, usage};
 use crate::columns::count;
 
 pub(super) struct SqliteSync<'a> {
     store: &'a mut SqliteStore,
     run: SyncRun,
-    newest_end: Option<DateTime<Utc>>,
+    /// The time of all windows that are staged.
+    time: Option<Period>,
     longest_window: i64,
     snapshot: Option<metadata::Staged>,
     rejections: StagedRejections,
@@ -31,11 +32,11 @@ impl<'a> SqliteSync<'a> {
         let lock = SyncLock::acquire(store.path.as_deref(), &run.cloud)?;
         // read under the lock: nobody else records a sync of this cloud from here on
         run.check(last_sync(store, &run.cloud)?)?;
-        usage::create_stage(&store.connection, &store.failure)?;
+        stage::create(&store.connection, &store.failure)?;
         Ok(Self {
             store,
             run: run.clone(),
-            newest_end: None,
+            time: None,
             longest_window: 0,
             snapshot: None,
             rejections: StagedRejections::default(),
@@ -52,9 +53,14 @@ impl<'a> SqliteSync<'a> {
         let failure = &self.store.failure;
         let at = millis(self.run.at);
         let cloud = require_cloud(transaction, failure, &self.run.cloud)?;
+        let sync = usage::Sync {
+            cloud,
+            at,
+            complete: outcome.usage_complete,
+        };
         let usage = UsageCounts {
             rejected: self.rejections.count(RejectionOrigin::Usage),
-            ..usage::merge(transaction, failure, cloud, at, outcome.usage_complete)?
+            ..usage::merge(transaction, failure, sync, self.time)?
         };
         let snapshot = match &self.snapshot {
             None => None,
@@ -101,7 +107,10 @@ impl<'a> SqliteSync<'a> {
         cloud: i64,
         complete: bool,
     ) -> Result<Option<DateTime<Utc>>, StoreError> {
-        let newest = self.newest_end.filter(|_| complete).map(millis);
+        let newest = self
+            .time
+            .filter(|_| complete)
+            .map(|time| millis(time.end()));
         let sql = "UPDATE csb_cloud SET
                 longest_window = max(longest_window, ?2),
                 watermark = CASE WHEN ?3 IS NULL THEN watermark
@@ -135,10 +144,10 @@ fn last_sync(store: &SqliteStore, cloud: &str) -> Result<Option<DateTime<Utc>>, 
 
 impl SyncTransaction for SqliteSync<'_> {
     fn put_usage(&mut self, page: &UsagePage) -> Result<(), StoreError> {
-        usage::stage(&self.store.connection, &self.store.failure, &page.records)?;
+        stage::add(&self.store.connection, &self.store.failure, &page.records)?;
         for entry in &page.records {
             let window = entry.record.window;
-            self.newest_end = self.newest_end.max(Some(window.end()));
+            self.time = Some(self.time.map_or(window, |time| time.hull(&window)));
             self.longest_window = self.longest_window.max(window.millis());
         }
         for rejection in &page.rejections {
@@ -174,6 +183,6 @@ impl SyncTransaction for SqliteSync<'_> {
 
 impl Drop for SqliteSync<'_> {
     fn drop(&mut self) {
-        usage::drop_stage(&self.store.connection);
+        stage::drop(&self.store.connection);
     }
 }
