@@ -122,3 +122,26 @@ fn free_units_go_in_order_of_time() {
     // 60 and 40 of the hundred are free: b pays 20, and a the 60 of its second day
     assert_eq!(costs, ["a 60", "b 20"]);
 }
+
+/// The first address is free for as long as it is there, though its usage comes day by day
+/// beside that of others; what is given back and taken again comes anew.
+#[test]
+fn at_a_moment_who_came_first_stands_first() {
+    let rows = "[[price]]\nid = \"ip\"\nmeter = \"ip\"\namount = 30\nper = \"month\"\nfree = 1\n\
+        accumulate = \"account\"\ncount_over = \"moment\"\n";
+    let book = book(rows);
+    let cloud = Cloud::new()
+        .ip("b", "2026-08-01", "2026-09-21")
+        .ip("c", "2026-09-06", "2026-11-01")
+        .ip("a", "2026-09-16", "2026-11-01")
+        .ip("b", "2026-09-26", "2026-11-01");
+    let bill = cloud.rate(&book, month(&book, "2026-09"));
+    let mut costs: Vec<String> = support::of(&bill, "ip")
+        .iter()
+        .map(|line| format!("{} {}", line.resource_name, line.net))
+        .collect();
+    costs.sort();
+    // b is the first until the 20th; c pays for the 15 days before, a for its 15, and b for
+    // the five since the 26th
+    assert_eq!(costs, ["a 15", "b 5", "c 15"]);
+}

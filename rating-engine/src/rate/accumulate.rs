@@ -141,7 +141,7 @@ type Order = (i64, i64, Option<ResourceId>, usize, i64);
 /// nothing here (a tag that came, a discount that went) must not let one resource's free
 /// units go to another. Only the beginning of its own price moves a part back in the order.
 /// Ties go by the resource: the same for any order of input.
-pub(super) fn order(timelines: &[Timeline<'_, '_>], parts: &[Part], index: usize) -> Order {
+fn order(timelines: &[Timeline<'_, '_>], parts: &[Part], index: usize) -> Order {
     let Some(part) = parts.get(index) else {
         return (0, 0, None, index, 0);
     };

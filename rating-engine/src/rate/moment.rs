@@ -6,7 +6,9 @@
 
 use std::collections::BTreeMap;
 
-use super::accumulate::{due, order};
+use cloudstack_usage::ResourceId;
+
+use super::accumulate::due;
 use super::parts::{Part, Timeline};
 use crate::book::model::{Price, PriceKind, Tier};
 use crate::exact::Exact;
@@ -37,7 +39,8 @@ pub(super) fn apply(timelines: &[Timeline<'_, '_>], parts: &mut [Part], pool: &[
         .collect();
     cuts.sort_unstable();
     cuts.dedup();
-    // those that are there, in their order, as the cuts go by
+    let came = arrivals(timelines, parts, &members);
+    // those that are there, in the order in which they came, as the cuts go by
     let mut present: BTreeMap<_, usize> = BTreeMap::new();
     let mut coming: Vec<usize> = (0..members.len()).collect();
     coming.sort_by_key(|&at| {
@@ -53,7 +56,8 @@ pub(super) fn apply(timelines: &[Timeline<'_, '_>], parts: &mut [Part], pool: &[
                 break;
             };
             coming.pop();
-            present.insert(order(timelines, parts, member.part), at);
+            let arrival = came.get(at).copied().unwrap_or(member.start);
+            present.insert((arrival, resource(timelines, parts, member), at), at);
         }
         let row: Vec<(usize, &Member<'_>)> = present
             .values()
@@ -77,6 +81,38 @@ pub(super) fn apply(timelines: &[Timeline<'_, '_>], parts: &mut [Part], pool: &[
             part.list = list;
         }
     }
+}
+
+/// The resource of a member.
+fn resource(
+    timelines: &[Timeline<'_, '_>],
+    parts: &[Part],
+    member: &Member<'_>,
+) -> Option<ResourceId> {
+    let timeline = timelines.get(parts.get(member.part)?.stream)?;
+    Some(timeline.subject.stream.key.identity.clone())
+}
+
+/// When each member's resource came that has been there ever since: its use is told window by
+/// window, and neither a window nor a cut makes it come again.
+fn arrivals(timelines: &[Timeline<'_, '_>], parts: &[Part], members: &[Member<'_>]) -> Vec<i64> {
+    let mut came: Vec<i64> = members.iter().map(|member| member.start).collect();
+    let mut in_time: Vec<(usize, &Member<'_>)> = members.iter().enumerate().collect();
+    in_time.sort_by_key(|(at, member)| (member.start, member.end, *at));
+    let mut there: BTreeMap<Option<ResourceId>, (i64, i64)> = BTreeMap::new();
+    for (at, member) in in_time {
+        let stay = there
+            .entry(resource(timelines, parts, member))
+            .or_insert((member.start, member.end));
+        if stay.1 < member.start {
+            *stay = (member.start, member.end);
+        }
+        stay.1 = stay.1.max(member.end);
+        if let Some(arrival) = came.get_mut(at) {
+            *arrival = stay.0;
+        }
+    }
+    came
 }
 
 fn member<'p>(
