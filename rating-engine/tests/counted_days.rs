@@ -10,7 +10,7 @@
 mod support;
 
 use support::cloud::GIB;
-use support::{Cloud, at, book_with, exact, month, rate_json};
+use support::{Cloud, at, between, book_with, exact, month, rate_json};
 
 fn price(meter: &str, per: &str, amount: u32, more: &str) -> String {
     format!(
@@ -104,4 +104,29 @@ fn started_hours_are_those_of_utc() {
         "startdate": "2026-09-10T10:10:00+0000", "enddate": "2026-09-10T10:49:59+0000"}"#;
     let bill = rate_json(&book, &[record.to_owned()], &[], month(&book, "2026-09"));
     assert_eq!(exact(&bill, "ip").to_string(), "1");
+}
+
+/// What is cut off by the end of the period goes on: the day after it is of the next bill.
+#[test]
+fn the_day_of_the_end_is_never_one_after_the_period() {
+    let book = book_with("proration = \"day-incl\"\n", &price("ip", "month", 30, ""));
+    let cloud = Cloud::new().ip("a", "2026-08-05", "2026-11-15");
+    let [first, rest] = [("2026-09-01", "2026-09-11"), ("2026-09-11", "2026-10-01")]
+        .map(|(start, end)| exact(&cloud.rate(&book, between(start, end)), "ip").to_string());
+    assert_eq!([first.as_str(), rest.as_str()], ["10", "20"]);
+}
+
+#[test]
+fn an_exempt_day_is_none_of_those_that_are_charged() {
+    let book = book_with(D30, &price("cpu", "month", 30, ""));
+    let cloud = Cloud::new().vm("m", 1, 1, "2026-09-05", "2026-11-15").tag(
+        "m",
+        "Billing",
+        "noCPU",
+        "2026-10-05",
+        "2026-10-06",
+    );
+    let bill = cloud.rate(&book, month(&book, "2026-10"));
+    // 30 of October's 31 days
+    assert_eq!(exact(&bill, "cpu").to_string(), "30");
 }

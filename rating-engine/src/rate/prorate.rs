@@ -89,8 +89,9 @@ fn count(
 ) {
     let civil = |millis| civil(plan, millis, proration);
     let month = civil(month.start().timestamp_millis())..civil(month.end().timestamp_millis());
-    // from the last one back: a day that two share is the later one's
-    let mut free_until = month.end;
+    // from the last one back: a day that two share is the later one's; a day that begins after
+    // the rated period is another bill's
+    let mut free_until = month.end.min(last_bound(plan, proration));
     let mut counted_millis = BTreeMap::new();
     for &index in members.iter().rev() {
         let Some(part) = parts.get(index) else {
@@ -122,11 +123,24 @@ fn count(
         } else {
             millis
         };
-        counted_before += millis;
+        // what is exempt is not charged and takes nothing of what may be
+        if capped && charge.exemption.is_none() {
+            counted_before += millis;
+        }
         let share = Exact::ratio(i128::from(millis.min(most)), i128::from(whole.max(1)));
         let share = share.unwrap_or_else(Exact::zero);
         set(plan, part, (charge, price), share);
     }
+}
+
+/// The end of the last day or hour that the rated period touches.
+fn last_bound(plan: &Plan<'_>, proration: Proration) -> NaiveDateTime {
+    let end = civil(plan, plan.period.end().timestamp_millis(), proration);
+    let unit = match proration {
+        Proration::StartedHour => Proration::StartedHour,
+        _ => Proration::StartedDay,
+    };
+    counted(&(end..end), unit).end
 }
 
 fn set(plan: &Plan<'_>, part: &mut Part, (charge, price): (&Charge, &Price), share: Exact) {
