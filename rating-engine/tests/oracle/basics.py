@@ -1,0 +1,51 @@
+"""Numbers, instants and texts.
+
+Source: DESIGN §4 "Numbers" and "Time"; docs/price-book.md, the table of meters and units.
+"""
+
+from datetime import datetime, timedelta, timezone
+
+HOUR = 3_600_000
+DAY = 24 * HOUR
+EVER = 2**60
+GIB = 2**30
+
+METERS = {1: ["cpu", "ram"], 2: ["cpu", "ram"], 3: ["ip"], 4: ["traffic_sent"], 5: ["traffic_received"], 6: ["disk"]}
+COUNTED = (4, 5)
+BYTES = {"GiB": 2**30, "TiB": 2**40, "GB": 10**9}
+# what one unit of a meter is in CloudStack's own numbers, the default first
+UNITS = {
+    "cpu": {"vCPU": 1, "VM": None},
+    "ram": {"GiB": 1024, "MiB": 1, "TiB": 1024 * 1024},
+    "disk": BYTES | {"each": None},
+    "ip": {"each": None},
+    "traffic_sent": BYTES,
+    "traffic_received": BYTES,
+}
+
+
+def millis(text):
+    """An instant as milliseconds since 1970."""
+    text = text.replace("Z", "+00:00")
+    if text[-5] in "+-" and text[-3] != ":":
+        text = text[:-2] + ":" + text[-2:]
+    delta = datetime.fromisoformat(text) - datetime(1970, 1, 1, tzinfo=timezone.utc)
+    return delta // timedelta(milliseconds=1)
+
+
+def ratio(value):
+    return f"{value.numerator}/{value.denominator}" if value.denominator != 1 else str(value.numerator)
+
+
+def half_away(value):
+    if value < 0:
+        return -half_away(-value)
+    return (2 * value.numerator + value.denominator) // (2 * value.denominator)
+
+
+def escaped(text, separator):
+    return text.replace("\\", "\\\\").replace(separator, "\\" + separator)
+
+
+def key_of(fields):
+    return "|".join(escaped(field, "|") for field in fields)

@@ -1,0 +1,306 @@
+//! Random price books, all of them valid.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::{Value, json};
+
+use crate::draws::{Draws, at, id};
+
+fn scope(draws: &mut Draws) -> Option<Value> {
+    let number = draws.below(3);
+    match draws.below(8) {
+        0 => Some(json!({ "domain": draws.of(&["ROOT/a", "ROOT/a/sub", "ROOT/b", "ROOT"]) })),
+        1 => Some(json!({ "domain": id(0, 1 + number) })),
+        2 => Some(json!({ "project": id(1, number) })),
+        3 => Some(json!({ "vm": id(3, number) })),
+        4 => Some(json!({ "volume": id(4, number) })),
+        _ => None,
+    }
+}
+
+fn text(time: DateTime<Utc>) -> Value {
+    json!(time.format("%Y-%m-%dT%H:%M:%SZ").to_string())
+}
+
+fn validity(draws: &mut Draws, row: &mut Value) {
+    // any second of October, and a little before
+    let mut second = || at(i64::from(draws.below(2_800_000)) - 100_000);
+    let (one, other) = (second(), second());
+    if draws.chance(30) {
+        row["from"] = text(one.min(other));
+    }
+    if draws.chance(30) {
+        row["until"] = text(one.max(other) + TimeDelta::seconds(1));
+    }
+}
+
+const METERS: [&str; 6] = [
+    "cpu",
+    "ram",
+    "disk",
+    "ip",
+    "traffic_sent",
+    "traffic_received",
+];
+
+/// Scope and offering of a price, whatever the scope is called: of two equal ones a book is
+/// refused.
+type Place = (Option<Value>, Option<String>);
+
+fn place(scope: Option<&Value>, offering: Option<&String>) -> Place {
+    let named = scope.map(|scope| match scope["domain"].as_str() {
+        Some("ROOT/a") => json!({ "domain": id(0, 1) }),
+        Some("ROOT/a/sub") => json!({ "domain": id(0, 2) }),
+        Some("ROOT/b") => json!({ "domain": id(0, 3) }),
+        _ => scope.clone(),
+    });
+    (named, offering.cloned())
+}
+
+/// A number up to `most`, of two digits after the point.
+fn up_to(draws: &mut Draws, most: u32) -> String {
+    format!("{}.{:02}", draws.below(most), draws.below(100))
+}
+
+/// What rows of one place have in common, so that one may follow another.
+struct Terms {
+    per: Option<&'static str>,
+    unit: Option<&'static str>,
+    accumulate: Option<&'static str>,
+    moment: bool,
+    flat: bool,
+    /// Another row follows in time.
+    followed: bool,
+    /// How many units one may expect.
+    scale: u32,
+}
+
+impl Terms {
+    fn new(draws: &mut Draws, meter: &str) -> Self {
+        let counted = meter.starts_with("traffic");
+        let can_be_once = matches!(meter, "cpu" | "ram" | "disk");
+        let per = match draws.below(10) {
+            _ if counted => None,
+            0..3 => Some("hour"),
+            3..5 => Some("day"),
+            5..6 if can_be_once => Some("once"),
+            _ => Some("month"),
+        };
+        let (unit, level) = match (meter, draws.below(10)) {
+            ("cpu", 0..2) => (Some("VM"), 1),
+            ("cpu", _) => (None, 4),
+            ("ram", 0..2) => (Some("MiB"), 3_000),
+            ("ram", _) => (None, 3),
+            ("disk", 0..2) => (Some("GB"), 20),
+            ("disk", 2..4) => (Some("each"), 1),
+            ("disk", _) => (None, 20),
+            ("traffic_sent" | "traffic_received", 0..3) => (Some("TiB"), 2),
+            ("traffic_sent" | "traffic_received", _) => (None, 2_000),
+            _ => (None, 1),
+        };
+        let moment = per.is_some() && per != Some("once") && draws.chance(30);
+        let times = match per {
+            Some("hour") if !moment => 200,
+            Some("day") if !moment => 10,
+            _ => 1,
+        };
+        let scopes = ["resource", "project", "domain", "account"];
+        Self {
+            per,
+            unit,
+            accumulate: draws.chance(70).then(|| draws.of(&scopes)),
+            moment,
+            flat: draws.chance(10),
+            followed: draws.chance(30),
+            scale: level * times,
+        }
+    }
+
+    /// An amount of units that may be reached.
+    fn some(&self, draws: &mut Draws) -> u32 {
+        1 + draws.below(self.scale * 300)
+    }
+
+    fn write(&self, draws: &mut Draws, row: &mut Value) {
+        row["amount"] = json!(format!("{}.{:04}", draws.below(30), draws.below(10_000)));
+        if let Some(per) = self.per {
+            row["per"] = json!(per);
+        }
+        if let Some(unit) = self.unit {
+            row["unit"] = json!(unit);
+        }
+        if self.flat {
+            row["kind"] = json!("flat");
+            return;
+        }
+        if self.per == Some("once") {
+            return;
+        }
+        match draws.below(10) {
+            0..4 => return,
+            4..6 => {}
+            6..8 => self.write_tiers(draws, row),
+            _ => row["block"] = json!(hundredths(self.some(draws))),
+        }
+        if row.get("tiers").or(row.get("block")).is_none() || draws.chance(40) {
+            row["free"] = json!(hundredths(self.some(draws)));
+        }
+        if let Some(accumulate) = self.accumulate {
+            row["accumulate"] = json!(accumulate);
+        }
+        if self.moment {
+            row["count_over"] = json!("moment");
+            row["proration"] = json!("second");
+        }
+    }
+
+    fn write_tiers(&self, draws: &mut Draws, row: &mut Value) {
+        let volume = draws.chance(40);
+        // the documents do not say whether a tier that an earlier price reached is due again
+        let flats = draws.chance(50) && !self.followed && !(volume && self.moment);
+        let (mut tiers, mut bound) = (Vec::new(), 0);
+        for number in 0..=draws.below(3) {
+            bound += if number == 0 { 0 } else { self.some(draws) };
+            if number > 0 {
+                tiers.push(json!({ "up_to": hundredths(bound) }));
+            }
+        }
+        tiers.push(json!({}));
+        for tier in &mut tiers {
+            let flat = flats && draws.chance(70);
+            if flat {
+                tier["flat"] = json!(up_to(draws, 20));
+            }
+            if !flat || draws.chance(70) {
+                tier["amount"] = json!(up_to(draws, 30));
+            }
+        }
+        row.as_object_mut().expect("a row").remove("amount");
+        row["tiers"] = json!(tiers);
+        if volume {
+            row["tier_mode"] = json!("volume");
+        }
+    }
+}
+
+fn hundredths(number: u32) -> String {
+    format!("{}.{:02}", number / 100, number % 100)
+}
+
+fn prices(draws: &mut Draws, meter: &str) -> Vec<Value> {
+    let (mut rows, mut taken) = (Vec::new(), Vec::<Place>::new());
+    for number in 0..=draws.below(5) {
+        let scope = if number == 0 { None } else { scope(draws) };
+        let kind = if meter == "disk" { 6 } else { 5 };
+        let sized = matches!(meter, "cpu" | "ram" | "disk") && draws.chance(30);
+        let offering = sized.then(|| id(kind, draws.below(2)));
+        let place = place(scope.as_ref(), offering.as_ref());
+        if taken.contains(&place) {
+            continue;
+        }
+        taken.push(place);
+        let mut row = json!({ "id": format!("{meter}-{number}"), "meter": meter });
+        if let Some(scope) = scope {
+            row["scope"] = scope;
+        }
+        if let Some(offering) = offering {
+            row["offering"] = json!(offering);
+        }
+        if draws.chance(20) {
+            row["net"] = json!(draws.chance(50));
+        }
+        let terms = Terms::new(draws, meter);
+        if terms.followed {
+            // one price follows the other
+            let change = at(i64::from(draws.below(1_000_000)) - 100_000);
+            let mut next = row.clone();
+            next["id"] = json!(format!("{meter}-{number}-next"));
+            next["from"] = text(change);
+            terms.write(draws, &mut next);
+            rows.push(next);
+            row["until"] = text(change);
+        } else {
+            validity(draws, &mut row);
+        }
+        terms.write(draws, &mut row);
+        rows.push(row);
+    }
+    rows
+}
+
+fn discounts(draws: &mut Draws) -> Vec<Value> {
+    let mut rows = Vec::new();
+    for number in 0..draws.below(7) {
+        let mut row = json!({ "id": format!("d{number}") });
+        if draws.chance(30) {
+            row["amount"] = json!(format!("{}.{:02}", draws.below(40), draws.below(100)));
+            if draws.chance(30) {
+                row["prorate"] = json!(false);
+            }
+        } else {
+            row["percent"] = json!(format!("{}.{}", draws.below(100), draws.below(10)));
+        }
+        if let Some(scope) = scope(draws) {
+            row["scope"] = scope;
+        }
+        if draws.chance(40) {
+            row["meters"] = json!(["cpu", "disk"]);
+        }
+        if draws.chance(30) {
+            row["net_prices"] = json!(true);
+        }
+        validity(draws, &mut row);
+        rows.push(row);
+    }
+    rows
+}
+
+fn factors(draws: &mut Draws) -> Vec<Value> {
+    let mut rows = Vec::new();
+    for number in 0..draws.below(5) {
+        let by = format!("{}.{:02}", draws.below(3), draws.below(100));
+        let mut row = json!({ "id": format!("f{number}"), "factor": by });
+        // of one group there is a ladder of sizes for everybody, else each stands alone
+        if draws.chance(50) {
+            row["group"] = json!("sizes");
+            row["meters"] = json!(["disk"]);
+            row["at_least"] = json!({ "size": format!("{} GiB", 10 * (1 + 3 * number)) });
+        } else {
+            if let Some(scope) = scope(draws) {
+                row["scope"] = scope;
+            }
+            if draws.chance(40) {
+                row["meters"] = json!(["cpu", "ip", "traffic_sent"]);
+            }
+            if draws.chance(30) {
+                row["at_least"] = json!({ "cpus": 1 + draws.below(6) });
+            }
+        }
+        if draws.chance(20) {
+            row["net_prices"] = json!(true);
+        }
+        validity(draws, &mut row);
+        rows.push(row);
+    }
+    rows
+}
+
+/// A book of the zone that combines what there is at random.
+pub(crate) fn book(draws: &mut Draws, zone: &str) -> Value {
+    let prices: Vec<Value> = METERS
+        .iter()
+        .flat_map(|meter| prices(draws, meter))
+        .collect();
+    let prorations = ["day", "day-incl", "started-day", "started-hour"];
+    let proration = if draws.chance(40) {
+        "second"
+    } else {
+        draws.of(&prorations)
+    };
+    json!({
+        "schema": 1, "name": "Oracle", "currency": "EUR", "zone": zone, "tag_moments": "seen",
+        "compute": draws.of(&["running", "allocated"]),
+        "discount_stacking": draws.of(&["nearest", "best-of", "multiply", "add-capped"]),
+        "month": draws.of(&["calendar", "calendar", "h730", "d30", "cap672"]), "proration": proration,
+        "price": prices, "discount": discounts(draws), "factor": factors(draws),
+    })
+}

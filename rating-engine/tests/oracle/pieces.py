@@ -1,0 +1,128 @@
+"""Used time cut at every change, and what is decided about each piece.
+
+Source: DESIGN §4 "Time", a record is cut into segments; "Packages, services, exemptions",
+exemptions and cost centres.
+"""
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from basics import COUNTED, EVER, METERS, UNITS, millis
+
+
+@dataclass
+class Piece:
+    """A part of one record's use in which nothing changes, and one thing that it is charged for."""
+
+    record: dict
+    kind: str  # meter, as discounts and factors name things
+    name: str
+    position: dict
+    centre: str
+    price: dict | None
+    reason: str | None  # why it costs nothing
+    chain: list  # discounts
+    factors: list
+    span: tuple  # the use that it was cut from
+    begin: int
+    end: int
+    used: int  # milliseconds, or what was counted
+    month: tuple
+    born: int | None  # when the resource was created
+    share: Fraction = Fraction(0)  # time in the price's period
+    quantity: Fraction = Fraction(0)
+    cost: Fraction = Fraction(0)
+    touched: set = field(default_factory=set)  # rules that decided something here
+
+    @property
+    def counted(self):
+        return self.record["usagetype"] in COUNTED
+
+    @property
+    def units(self):
+        """How many units of its price there are, without time; of what is counted, altogether."""
+        if self.price.get("kind") == "flat":
+            return Fraction(1)
+        unit = UNITS[self.name]
+        unit = unit[self.price.get("unit", next(iter(unit)))]
+        if unit is None:
+            return Fraction(1)
+        names = {"cpu": "cpunumber", "ram": "memory", "disk": "size"}
+        level = self.used if self.counted else self.record[names[self.name]]
+        return Fraction(level, unit)
+
+
+class Cutter:
+    def __init__(self, book, cloud, usage, period):
+        self.book, self.cloud, self.usage = book, cloud, usage
+        self.start, self.end = period
+
+    def pieces(self):
+        return [piece for stream in self.usage.streams.values() for piece in self.of_stream(stream)]
+
+    def cuts(self, created, *tags):
+        """Everything that might change anything; too many cuts do no harm."""
+        cuts = {self.start, self.end, created} | self.book.instants()
+        for spans in tags:
+            cuts |= {time for span in spans for time in span[2:]}
+        at = self.start
+        while at < self.end:
+            first, at = self.book.month(at)
+            cuts |= {first, at}
+        return sorted(cut for cut in cuts if self.start <= cut <= self.end)
+
+    def of_stream(self, stream):
+        record = stream["record"]
+        kind = record["usagetype"]
+        is_vm = kind in (1, 2)
+        if is_vm and (kind == 1) != (self.book.rows["compute"] == "running"):
+            return
+        vm = record.get("virtualmachineid") if is_vm else None
+        volume = record["usageid"] if kind == 6 else None
+        own, created = [], -EVER
+        entry = self.cloud.latest("vms", vm) if is_vm else self.cloud.latest("volumes", volume) if volume else None
+        if entry:
+            created = millis(entry["created"])
+            own = self.cloud.tags("vms" if is_vm else "volumes", entry["id"])
+        if volume and entry:
+            vm = entry["vm"]
+        of_vm = self.cloud.tags("vms", vm) if vm and not is_vm else []
+        project = record.get("projectid")
+        of_project = self.cloud.tags("projects", project) if project else []
+        cuts = self.cuts(created, own, of_vm, of_project)
+        path = self.cloud.ancestry(record["domainid"])
+        for start, end, used in self.usage.place(stream, created):
+            for left, right in zip(cuts, cuts[1:]):
+                left, right = max(left, start), min(right, end)
+                if left >= right:
+                    continue
+                amount = used * (right - start) // (end - start) - used * (left - start) // (end - start)
+                # attachments hold since the volume's creation
+                at_vm = vm if is_vm or not volume or left >= created else None
+                position = {"ancestry": path, "project": project, "vm": at_vm, "volume": volume}
+                holding = (own, of_vm if at_vm else [], of_project)
+                tags = [[span for span in spans if span[2] <= left < span[3]] for spans in holding]
+                for meter in METERS[kind]:
+                    piece = self.decide(record, meter, position, tags, left)
+                    if piece:
+                        piece.span, piece.begin, piece.end, piece.used = (start, end), left, right, amount
+                        piece.born = created if entry else None
+                        yield piece
+
+    def decide(self, record, meter, position, tags, at):
+        """Price, exemption, factors and discounts at an instant; none where there is no price."""
+        thing = ("meter", meter)
+        price = self.book.price(*thing, record, position, at)
+        reason = self.book.exemption(meter, tags[0] + tags[1])
+        if price is None and reason is None:
+            return None
+        centre = next((value for spans in tags for key, value, *_ in spans if key == "CostCenter"), "")
+        month = self.book.month(at)
+        piece = Piece(record, *thing, position, centre, price, reason, [], [], (0, 0), 0, 0, 0, month, None)
+        if reason is None:
+            piece.chain = self.book.discounts(thing, price, position, at)
+            piece.factors = self.book.factors(thing, price, record, position, at)
+            piece.touched |= self.book.rules(thing, price, piece.chain, position, at)
+        else:
+            piece.touched.add("exemption")
+        return piece
