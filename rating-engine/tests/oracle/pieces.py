@@ -107,6 +107,8 @@ class Cutter:
                     if piece:
                         piece.span, piece.begin, piece.end, piece.used = (start, end), left, right, amount
                         piece.born = created if entry else None
+                        if any(begin <= start and end <= until for begin, until in stream["copied"]):
+                            piece.touched.add("identical copy")
                         yield piece
 
     def decide(self, record, meter, position, tags, at):

@@ -244,12 +244,16 @@ pub(crate) fn usage(
             );
         }
     }
+    // some come twice
+    let copies = records.iter().filter(|_| draws.chance(5));
+    let copies: Vec<Value> = copies.cloned().collect();
+    records.extend(copies);
     records
 }
 
 fn seconds(draws: &mut Draws, always: bool) -> Option<u64> {
-    match draws.below(100) {
-        _ if always => Some(86_400),
+    let percent = if always { 0 } else { draws.below(100) };
+    match percent {
         0..70 => Some(86_400),
         70..90 => Some(1 + u64::from(draws.below(86_399))),
         _ => None,

@@ -1,6 +1,6 @@
 """Usage records as streams of windows, and where the used time of a window lies.
 
-Source: DESIGN §4 "Time", placing used time in its window.
+Source: DESIGN §4 "Time", placing used time in its window, and "Dirty usage", identical copies.
 """
 
 import json
@@ -29,7 +29,12 @@ class Usage:
         end += 1000 if end % 60_000 == 59_000 else 0
         raw = Fraction(record["rawusage"])
         used = int(raw) if record["usagetype"] in COUNTED else half_away(raw * 3600) * 1000
-        self.streams.setdefault(key, {"record": record, "windows": []})["windows"].append((start, end, used))
+        stream = self.streams.setdefault(key, {"record": record, "windows": [], "copied": set()})
+        # identical copies are billed once
+        if (start, end, used) in stream["windows"]:
+            stream["copied"].add((start, end))
+        else:
+            stream["windows"].append((start, end, used))
 
     def place(self, stream, created):
         """Begin, end and amount of what was used in each window."""
