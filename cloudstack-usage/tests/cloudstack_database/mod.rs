@@ -63,6 +63,12 @@ impl CloudStackDatabase {
         connect(&self.server).query_drop(sql).unwrap();
     }
 
+    /// A number and a name, of the first row.
+    pub(crate) fn named(&self, sql: &str) -> (u64, String) {
+        let row = connect(&self.server).query_first(sql).unwrap();
+        row.unwrap()
+    }
+
     /// A user who may read these tables (database, table, columns) and nothing else.
     pub(crate) fn user(&self, tables: &[(&String, &str, &str)]) -> SqlServer {
         let name = format!("r{}_{}", self.users.borrow().len(), self.usage);

@@ -10,6 +10,7 @@ use cloudstack_usage::{Secret, SqlServer};
 use csbill_replay::{Options, ReplayServer};
 use mysql::prelude::Queryable as _;
 use mysql::{Conn, OptsBuilder, Row};
+use rating_engine::Exact;
 
 use crate::archives::{archive, kill_after, restore};
 use crate::cloudstack_database::CloudStackDatabase;
@@ -241,18 +242,27 @@ fn sync_sql(folder: &Path, database: &CloudStackDatabase) -> Command {
     command
 }
 
-/// A VM of 4 vCPUs runs all October but for 02:00 to 05:00 and 10:00 to 12:00 of the 23rd; a
-/// vCPU hour costs 1, from 11:00 of that day on 2. 22 days are 528 hours; of the 23rd 7 lie before
-/// the price and 12 after it, and 8 days are 192 hours: 528 + 7 + 2 x 204 = 943, times 4. Without
-/// the starts and stops 19 hours are spread: 11/24 of them at 1 and 13/24 at 2 are 29.2917.
+/// A VM runs all October but for 02:00 to 05:00 and 10:00 to 12:00 of the 23rd; a vCPU hour costs
+/// 1, from 11:00 of that day on 2. 22 days are 528 hours; of the 23rd 7 lie before the price and 12
+/// after it, and 8 days are 192 hours: 535 at 1 and 204 at 2. Without the starts and stops 19
+/// hours are spread: 11/24 of them at 1 and 13/24 at 2, which makes 12881/24 and 4855/12.
 #[test]
 fn a_day_with_two_stops_is_billed_as_it_was_where_the_databases_tell_it() {
     let Some(database) = CloudStackDatabase::recorded() else {
         return;
     };
+    // one that ran all the month, started once
+    let (vm, name) = database.named(&format!(
+        "SELECT usage_id, MAX(vm_name) FROM {}.cloud_usage
+         WHERE usage_type = 1 AND raw_usage = 24 AND start_date LIKE '2026-10-%'
+             AND 1 = (SELECT COUNT(*) FROM {}.usage_event
+                      WHERE type = 'VM.START' AND resource_id = usage_id)
+         GROUP BY usage_id HAVING COUNT(*) = 31 ORDER BY usage_id LIMIT 1",
+        database.usage, database.cloud
+    ));
     database.run(&format!(
         "UPDATE {}.cloud_usage SET raw_usage = 19, usage_display = '19 Hrs'
-         WHERE usage_type = 1 AND usage_id = 21 AND start_date = '2026-10-23'",
+         WHERE usage_type = 1 AND usage_id = {vm} AND start_date = '2026-10-23'",
         database.usage
     ));
     for (id, action, time) in [
@@ -266,7 +276,7 @@ fn a_day_with_two_stops_is_billed_as_it_was_where_the_databases_tell_it() {
                  resource_name, offering_id, processed)
              SELECT {id}, 'VM.{action}', account_id, '2026-10-23 {time}', zone_id, resource_id,
                  resource_name, offering_id, 0
-             FROM {0}.usage_event WHERE type = 'VM.START' AND resource_id = 21 AND id < 9000",
+             FROM {0}.usage_event WHERE type = 'VM.START' AND resource_id = {vm} AND id < 9000",
             database.cloud
         ));
     }
@@ -287,10 +297,18 @@ fn a_day_with_two_stops_is_billed_as_it_was_where_the_databases_tell_it() {
         let bill: serde_json::Value = serde_json::from_str(&said.out).unwrap();
         let statements = bill["statements"].as_array().unwrap().iter();
         let lines = statements.flat_map(|statement| statement["lines"].as_array().unwrap());
-        let of_vm = lines.filter(|line| line["vm_name"] == "prd-app01" && line["item"] == "cpu");
-        let mut nets: Vec<String> = of_vm
-            .map(|line| line["net"]["exact"].as_str().unwrap().to_owned())
-            .collect();
+        let of_vm = lines.filter(|line| line["vm_name"] == name.as_str() && line["item"] == "cpu");
+        // each line for one vCPU, so that the VM's size does not matter
+        let per_cpu = |line: &serde_json::Value| {
+            let net: Exact = line["net"]["exact"].as_str().unwrap().parse().unwrap();
+            let cpus = line["explanation"]["segments"][0]["level"]
+                .as_i64()
+                .unwrap();
+            net.checked_div(&Exact::from(i128::from(cpus)))
+                .unwrap()
+                .to_string()
+        };
+        let mut nets: Vec<String> = of_vm.map(per_cpu).collect();
         nets.sort();
         let differ = said.out.contains("\"events_differ\"");
         assert!(!differ, "{}", said.out);
@@ -298,8 +316,7 @@ fn a_day_with_two_stops_is_billed_as_it_was_where_the_databases_tell_it() {
     };
     let told = tempfile::tempdir().unwrap();
     good_json(&mut sync_all_sql(told.path(), &database));
-    // before and after the price: 535 x 4, and 204 x 4 x 2
-    assert_eq!(cost(told.path()), ["1632/1", "2140/1"]);
+    assert_eq!(cost(told.path()), ["408", "535"]);
     // a second sync finds nothing new
     let again = good_json(&mut sync_all_sql(told.path(), &database));
     assert_eq!(again["changed"], serde_json::json!(false), "{again}");
@@ -307,8 +324,7 @@ fn a_day_with_two_stops_is_billed_as_it_was_where_the_databases_tell_it() {
     database.run(&format!("DROP TABLE {}.usage_event", database.cloud));
     let spread = tempfile::tempdir().unwrap();
     good_json(&mut sync_all_sql(spread.path(), &database));
-    // (528 + 19 x 11/24) x 4, and (192 + 19 x 13/24) x 8
-    assert_eq!(cost(spread.path()), ["12881/6", "4855/3"]);
+    assert_eq!(cost(spread.path()), ["12881/24", "4855/12"]);
 }
 
 #[test]
