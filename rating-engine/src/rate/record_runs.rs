@@ -89,6 +89,47 @@ mod tests {
     use proptest::prelude::*;
     use rust_decimal::Decimal;
 
+    const HOUR: i64 = 3_600_000;
+
+    /// Three windows of a day each, the first of 2 January 1970.
+    fn days() -> Run {
+        let first = Entry {
+            start: 24 * HOUR,
+            end: 48 * HOUR,
+            amount: 1,
+            raw: Decimal::new(240, 1),
+        };
+        Run { first, windows: 3 }
+    }
+
+    #[test]
+    fn windows_side_by_side_are_one_range_and_each_is_told_once() {
+        let told = |hours: &[(i64, i64)]| {
+            let times: Vec<_> = hours.iter().map(|at| (at.0 * HOUR, at.1 * HOUR)).collect();
+            touched(&days(), &times)
+        };
+        // twice in the first
+        assert_eq!(told(&[(25, 26), (30, 31)]), [(0, 1)]);
+        // in the first and the second
+        assert_eq!(told(&[(25, 26), (50, 51)]), [(0, 2)]);
+        // in the first and the third
+        assert_eq!(told(&[(25, 26), (80, 81)]), [(0, 1), (2, 3)]);
+        // before, all through and after
+        assert_eq!(told(&[(0, 24), (40, 200), (300, 400)]), [(0, 3)]);
+    }
+
+    #[test]
+    fn a_range_of_windows_tells_its_time_its_records_and_what_they_say() {
+        let period = "1970-01-03T00:00:00Z/1970-01-05T00:00:00Z";
+        let told = of(UsageType::RunningVm, &days(), (1, 3)).unwrap();
+        let (start, end) = (told.period.start(), told.period.end());
+        let shown = [start, end].map(|at| at.format("%FT%TZ").to_string());
+        assert_eq!(shown.join("/"), period);
+        assert_eq!(told.usage_type, UsageType::RunningVm);
+        assert_eq!(told.records, 2);
+        assert_eq!(told.raw_usage.to_string(), "24");
+    }
+
     proptest! {
         /// A window is told just where it shares time with one of the times.
         #[test]

@@ -260,15 +260,20 @@ mod tests {
     /// Beginning, end, amount and placement of a span.
     type Shown = (i64, i64, i128, Placement);
 
-    /// Beginning, end and time of each span, in hours but for the time.
-    fn placed(history: &History<PowerState>, windows: &[Clean]) -> (Vec<Shown>, Vec<i128>) {
+    /// What becomes of windows, which are placed without a grid.
+    fn place_by(history: &History<PowerState>, windows: &[Clean]) -> (Vec<Placed>, Vec<Placed>) {
         let key = stream();
         let events = Events {
             key: &key,
             spans: history.spans(),
         };
         let guess = place(windows, &Grid::default(), None);
-        let (exact, contradicted) = events.place(windows, guess);
+        events.place(windows, guess)
+    }
+
+    /// Beginning, end and time of each span, in hours but for the time.
+    fn placed(history: &History<PowerState>, windows: &[Clean]) -> (Vec<Shown>, Vec<i128>) {
+        let (exact, contradicted) = place_by(history, windows);
         let exact = exact.iter().map(|span| {
             (
                 span.start / HOUR,
@@ -300,6 +305,163 @@ mod tests {
             assert_eq!(exact, expected);
             assert!(contradicted.is_empty());
         }
+    }
+
+    #[test]
+    fn spans_of_one_window_continue_the_first_and_those_of_the_next_do_not() {
+        let told = history(
+            &[
+                (0, Some(2)),
+                (2, None),
+                (4, Some(2)),
+                (5, None),
+                (30, Some(2)),
+                (33, None),
+            ],
+            48,
+        );
+        let windows = [window(0, 24, 3 * HOUR), window(24, 48, 3 * HOUR)];
+        let (exact, _) = place_by(&told, &windows);
+        let shown = exact
+            .iter()
+            .map(|span| (span.start / HOUR, span.end / HOUR, span.continues));
+        assert_eq!(
+            shown.collect::<Vec<_>>(),
+            [(0, 2, false), (4, 5, true), (30, 33, false)]
+        );
+    }
+
+    #[test]
+    fn spans_that_touch_are_one() {
+        // two o'clock brings a size that is not known, which may be the record's
+        let mut told = History::new();
+        told.set(moment(0), PowerState::Stopped);
+        told.set(moment(HOUR), running(Some(2)));
+        told.set(moment(2 * HOUR), running(None));
+        told.set(moment(3 * HOUR), PowerState::Stopped);
+        told.clear(moment(24 * HOUR));
+        let (exact, contradicted) = placed(&told, &[window(0, 24, 2 * HOUR)]);
+        assert_eq!(exact, [(1, 3, 2 * i128::from(HOUR), Placement::Events)]);
+        assert!(contradicted.is_empty());
+    }
+
+    #[test]
+    fn joined_windows_that_the_vm_ran_all_through_stay_joined() {
+        let told = history(&[(0, Some(2))], 48);
+        let whole = Clean {
+            records: 2,
+            windows: 2,
+            ..window(0, 48, 48 * HOUR)
+        };
+        let (exact, contradicted) = place_by(&told, &[whole]);
+        let expected = Placed {
+            start: 0,
+            end: 48 * HOUR,
+            amount: 48 * i128::from(HOUR),
+            placement: Placement::Whole,
+            records: 2,
+            windows: 2,
+            continues: false,
+        };
+        assert_eq!(exact, [expected]);
+        assert!(contradicted.is_empty());
+    }
+
+    #[test]
+    fn a_doubt_is_the_window_that_the_events_contradict() {
+        // of two days of one record each, joined, the first has an hour less and the second two
+        let told = history(
+            &[
+                (0, Some(2)),
+                (3, None),
+                (4, Some(2)),
+                (30, None),
+                (32, Some(2)),
+            ],
+            48,
+        );
+        let whole = Clean {
+            records: 2,
+            windows: 2,
+            ..window(0, 48, 48 * HOUR)
+        };
+        let (_, contradicted) = place_by(&told, &[whole]);
+        let expected = [(0, 24, 1), (24, 48, 2)].map(|(start, end, hours)| Placed {
+            start: start * HOUR,
+            end: end * HOUR,
+            amount: hours * i128::from(HOUR),
+            placement: Placement::Spread,
+            records: 1,
+            windows: 1,
+            continues: false,
+        });
+        assert_eq!(contradicted, expected);
+    }
+
+    #[test]
+    fn time_of_an_unknown_owner_may_be_that_of_the_record() {
+        let PowerState::Running(known) = running(Some(2)) else {
+            unreachable!("it runs");
+        };
+        let mut told = History::new();
+        let holder = Holder::Unknown;
+        told.set(
+            moment(0),
+            PowerState::Running(RunningAs { holder, ..known }),
+        );
+        told.set(moment(6 * HOUR), PowerState::Stopped);
+        told.clear(moment(24 * HOUR));
+        let hour = i128::from(HOUR);
+        let (exact, _) = placed(&told, &[window(0, 24, 6 * HOUR)]);
+        assert_eq!(exact, [(0, 6, 6 * hour, Placement::Events)]);
+        let (exact, contradicted) = placed(&told, &[window(0, 24, 5 * HOUR)]);
+        assert_eq!(exact, [(0, 24, 5 * hour, Placement::Spread)]);
+        assert!(contradicted.is_empty());
+    }
+
+    #[test]
+    fn a_record_of_a_second_does_not_contradict_a_vm_that_was_stopped() {
+        let told = history(&[(0, None)], 24);
+        for (amount, expected) in [(1_000, vec![]), (1_001, vec![1_001])] {
+            let (exact, contradicted) = placed(&told, &[window(0, 24, amount)]);
+            assert_eq!(exact, [(0, 24, i128::from(amount), Placement::Spread)]);
+            assert_eq!(contradicted, expected);
+        }
+    }
+
+    #[test]
+    fn time_of_another_owner_is_that_of_another_record() {
+        let of = |account: &str| {
+            let PowerState::Running(running) = running(Some(2)) else {
+                unreachable!("it runs");
+            };
+            PowerState::Running(RunningAs {
+                holder: Holder::Account(account.into()),
+                ..running
+            })
+        };
+        let mut told = History::new();
+        told.set(moment(0), of("b"));
+        told.set(moment(6 * HOUR), of("a"));
+        told.set(moment(8 * HOUR), of("b"));
+        told.clear(moment(24 * HOUR));
+        let hour = i128::from(HOUR);
+        let (exact, contradicted) = placed(&told, &[window(0, 24, 2 * HOUR)]);
+        assert_eq!(exact, [(6, 8, 2 * hour, Placement::Events)]);
+        assert!(contradicted.is_empty());
+        // nor does it lend any time to a record that tells more
+        let (exact, contradicted) = placed(&told, &[window(0, 24, 24 * HOUR - 1)]);
+        assert_eq!(exact, [(0, 24, 24 * hour - 1, Placement::Spread)]);
+        assert_eq!(contradicted, [22 * hour - 1]);
+    }
+
+    #[test]
+    fn a_record_that_tells_more_than_the_time_of_its_size_is_contradicted() {
+        let told = history(&[(0, Some(4)), (6, Some(2)), (8, None)], 24);
+        let (exact, contradicted) = placed(&told, &[window(0, 24, 8 * HOUR)]);
+        let hour = i128::from(HOUR);
+        assert_eq!(exact, [(0, 24, 8 * hour, Placement::Spread)]);
+        assert_eq!(contradicted, [6 * hour]);
     }
 
     #[test]

@@ -87,3 +87,50 @@ pub(crate) fn append(runs: &mut Vec<Run>, entry: Entry) {
         runs.push(Run::of(entry));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of `[start, end)`, with what was used and how that was written.
+    fn entry(start: i64, end: i64, amount: i128, raw: &str) -> Entry {
+        let raw = raw.parse().unwrap();
+        Entry {
+            start,
+            end,
+            amount,
+            raw,
+        }
+    }
+
+    #[test]
+    fn a_run_takes_the_next_window_of_its_length_and_amount() {
+        let mut run = Run::of(entry(24, 48, 7, "1.5"));
+        let next = entry(48, 72, 7, "1.5");
+        for other in [
+            entry(24, 48, 7, "1.5"),  // a copy
+            entry(72, 96, 7, "1.5"),  // after a gap
+            entry(48, 60, 7, "1.5"),  // shorter
+            entry(48, 72, 8, "1.5"),  // more
+            entry(48, 72, 7, "2.5"),  // of other raw usage, so perhaps a twin of another one
+            entry(48, 72, 7, "0.15"), // with the digits of its own
+        ] {
+            assert!(!run.extend(&other), "{other:?}");
+        }
+        assert!(run.extend(&next));
+        // the same number, written otherwise
+        assert!(run.extend(&entry(72, 96, 7, "1.50")));
+        assert_eq!(
+            (run.first, run.windows, run.end()),
+            (entry(24, 48, 7, "1.5"), 3, 96)
+        );
+        let entries: Vec<Entry> = run.entries().collect();
+        assert_eq!(entries, [run.first, next, entry(72, 96, 7, "1.5")]);
+    }
+
+    #[test]
+    fn nothing_extends_a_run_without_windows() {
+        assert!(!Run::default().extend(&Entry::default()));
+        assert_eq!(Run::default().filled(), None);
+    }
+}

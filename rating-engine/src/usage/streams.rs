@@ -349,6 +349,59 @@ mod tests {
         }
     }
 
+    /// Neither has an id: a NIC is known by its VM, whatever its description.
+    #[test]
+    fn a_nic_without_an_id_is_known_by_its_vm() {
+        let nic = |vm: &str, day: i64| UsageRecord {
+            usage_type: UsageType::NetworkOffering,
+            vm: Some(vm.into()),
+            description: format!("day {day} of {vm}"),
+            ..record(0, day)
+        };
+        let mut streams = Streams::default();
+        streams.push_all(&[nic("x", 0), nic("y", 0), nic("x", 1), nic("y", 1)]);
+        let entries: Vec<usize> = streams
+            .into_sorted()
+            .iter()
+            .map(|stream| stream.entries().len())
+            .collect();
+        assert_eq!(entries, [2, 2]);
+    }
+
+    /// The name shown after records of these days and names came in this order.
+    fn name_shown(records: &[(i64, &str)]) -> Option<String> {
+        let records: Vec<UsageRecord> = records
+            .iter()
+            .map(|(day, name)| UsageRecord {
+                name: Some((*name).to_owned()),
+                ..record(0, *day)
+            })
+            .collect();
+        let mut streams = Streams::default();
+        streams.push_all(&records);
+        let streams = streams.into_sorted();
+        streams.first().and_then(|stream| stream.shown.name.clone())
+    }
+
+    #[test]
+    fn the_latest_name_is_shown_in_whatever_order_records_come() {
+        // of one window, the last in the alphabet
+        for records in [[(0, "a"), (0, "b")], [(0, "b"), (0, "a")]] {
+            assert_eq!(name_shown(&records).as_deref(), Some("b"));
+        }
+        // day 2 is the latest, though its name is that of day 0 too
+        for records in [
+            [(2, "a"), (0, "a"), (1, "b")],
+            [(2, "a"), (1, "b"), (0, "a")],
+            [(0, "a"), (2, "a"), (1, "b")],
+            [(0, "a"), (1, "b"), (2, "a")],
+            [(1, "b"), (0, "a"), (2, "a")],
+            [(1, "b"), (2, "a"), (0, "a")],
+        ] {
+            assert_eq!(name_shown(&records).as_deref(), Some("a"), "{records:?}");
+        }
+    }
+
     proptest! {
         /// Few bits are set, so that many records have one key, and the others all but one.
         #[test]
