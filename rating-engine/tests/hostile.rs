@@ -173,7 +173,7 @@ proptest! {
 
     #[test]
     fn any_records_are_rated_and_counted(
-        records in prop::collection::vec(record(), 0..30), period in periods(), settings in select(&["", "month = \"cap672\"", "zone = \"Pacific/Apia\"\ncurrency = \"JPY\""][..])
+        records in prop::collection::vec(record(), 0..30), period in periods(), settings in select(&["", "month = \"cap672\"", "month = \"cap672\"\nfindings = { over_window = \"flag\", duplicate = \"flag\" }", "zone = \"Pacific/Apia\"\ncurrency = \"JPY\""][..])
     ) {
         let book = book_with(settings, ROWS);
         let records: Vec<UsageRecord> = records.into_iter().flatten().collect();
@@ -196,6 +196,27 @@ proptest! {
             let _ = line.explain();
         }
     }
+}
+
+/// Times that are beyond all reason and billed nonetheless, in a month that has a cap.
+#[test]
+fn more_time_than_there_is_takes_the_whole_cap() {
+    let settings = "month = \"cap672\"\nfindings = { over_window = \"flag\" }";
+    let rows = "[[price]]\nid = \"ip\"\nmeter = \"ip\"\namount = 3\nper = \"month\"\n";
+    let book = book_with(settings, rows);
+    let inventory = InventoryBuilder::new().build();
+    let period = Period::parse("2026-09-01T00:00:00Z", "2026-10-01T00:00:00Z").unwrap();
+    let mut rating = Rating::new(&book, &inventory, period).unwrap();
+    for day in 1..=4 {
+        let json = json!({
+            "usagetype": 3, "usageid": "a", "domainid": "d", "accountid": "x", "description": "",
+            "rawusage": "2562047788015", "usage": "2562047788015 Hrs",
+            "startdate": format!("2026-09-0{day}T00:00:00+0000"),
+            "enddate": format!("2026-09-0{day}T23:59:59+0000"),
+        });
+        rating.push(&parse_usage_record(&json.to_string()).unwrap());
+    }
+    assert_eq!(rating.finish().exact.to_string(), "3");
 }
 
 #[test]

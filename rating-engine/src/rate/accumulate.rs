@@ -377,7 +377,7 @@ fn cap_hours(book: &PriceBook, cap: i64, timelines: &[Timeline<'_, '_>], parts: 
                 continue;
             };
             let billable = (cap - so_far).clamp(0, part.used_millis);
-            so_far += part.used_millis;
+            so_far = so_far.saturating_add(part.used_millis);
             let ratio = Exact::ratio(i128::from(billable), i128::from(part.used_millis.max(1)));
             let ratio = ratio.unwrap_or_else(Exact::zero);
             part.quantity = part.quantity.clone() * ratio.clone();
