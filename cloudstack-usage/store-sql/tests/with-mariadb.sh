@@ -79,7 +79,9 @@ make)
 serve)
     port=\$1
     shift
-    exec '$server' $common --datadir="\$data" --bind-address=127.0.0.1 --port="\$port" \\
+    # of its own: a server that starts clears the temporary tables of all others out of it
+    mkdir -p "\$data.tmp"
+    exec '$server' $common --tmpdir="\$data.tmp" --datadir="\$data" --bind-address=127.0.0.1 --port="\$port" \\
         --socket="\$data.sock" --pid-file="\$data.pid" --skip-name-resolve --skip-log-bin "\$@"
     ;;
 esac
