@@ -319,7 +319,12 @@ impl Editor<'_> {
             .enumerate()
             .find(|(_, row)| id_of(row) == id);
         found.ok_or_else(|| {
-            let message = format!("there is no {section} {id:?}; there are {}", ids.join(", "));
+            let others = if ids.is_empty() {
+                "the book has none".to_owned()
+            } else {
+                format!("there are {}", ids.join(", "))
+            };
+            let message = format!("there is no {section} {id:?}; {others}");
             refused("unknown_reference", section, message)
         })
     }

@@ -443,3 +443,21 @@ fn every_line_of_the_example_book_survives_an_edit() {
     assert_eq!(at_once.book.digest(), second.book.digest());
     assert_eq!(second.version, 3);
 }
+
+#[test]
+fn what_is_not_there_is_told_with_what_is() {
+    let end = |id: &str| Edit::EndFactor {
+        id: id.to_owned(),
+        until: when("2026-12-31"),
+    };
+    let none = edited(&book_text(CPU), end("x")).unwrap_err();
+    let message = none.errors()[0].message().to_owned();
+    assert_eq!(message, "there is no factor \"x\"; the book has none");
+    let one = format!(
+        "{}[[factor]]\nid = \"y\"\nfactor = \"1.1\"\n",
+        book_text(CPU)
+    );
+    let other = edited(&one, end("x")).unwrap_err();
+    let message = other.errors()[0].message().to_owned();
+    assert_eq!(message, "there is no factor \"x\"; there are y");
+}
