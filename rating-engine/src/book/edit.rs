@@ -256,6 +256,15 @@ impl Edit {
     }
 }
 
+/// What there is instead of what was named.
+fn listed(ids: &[impl AsRef<str>]) -> String {
+    if ids.is_empty() {
+        return "the book has none".to_owned();
+    }
+    let ids: Vec<&str> = ids.iter().map(AsRef::as_ref).collect();
+    format!("there are {}", ids.join(", "))
+}
+
 /// The sections that a price can stand in.
 const PRICE_SECTIONS: &[&str] = &["price", "os_image", "service", "package"];
 
@@ -319,12 +328,7 @@ impl Editor<'_> {
             .enumerate()
             .find(|(_, row)| id_of(row) == id);
         found.ok_or_else(|| {
-            let others = if ids.is_empty() {
-                "the book has none".to_owned()
-            } else {
-                format!("there are {}", ids.join(", "))
-            };
-            let message = format!("there is no {section} {id:?}; {others}");
+            let message = format!("there is no {section} {id:?}; {}", listed(&ids));
             refused("unknown_reference", section, message)
         })
     }
@@ -343,7 +347,7 @@ impl Editor<'_> {
             .iter()
             .map(|price| price.id.as_str())
             .collect();
-        let message = format!("there is no price {id:?}; there are {}", ids.join(", "));
+        let message = format!("there is no price {id:?}; {}", listed(&ids));
         Err(refused("unknown_reference", "price", message))
     }
 

@@ -460,4 +460,11 @@ fn what_is_not_there_is_told_with_what_is() {
     let other = edited(&one, end("x")).unwrap_err();
     let message = other.errors()[0].message().to_owned();
     assert_eq!(message, "there is no factor \"x\"; there are y");
+    let price = Edit::EndPrice {
+        id: "x".to_owned(),
+        until: when("2026-12-31"),
+    };
+    let unpriced = edited(&book_text(""), price).unwrap_err();
+    let message = unpriced.errors()[0].message().to_owned();
+    assert_eq!(message, "there is no price \"x\"; the book has none");
 }
