@@ -12,7 +12,7 @@ use super::scope::{self, ByScope, CompiledScope, LookUp, Position};
 use crate::book::model::{
     Discount, DiscountAmount, MonthProfile, Per, Price, PriceBook, Scope, Target,
 };
-use crate::book::terms::names;
+use crate::book::terms::{LimitKind, names};
 use crate::calendar;
 use crate::error::{RatingError, RatingErrorKind};
 use crate::exact::Exact;
@@ -36,7 +36,7 @@ pub(crate) struct Plan<'a> {
     pub(crate) credit_scopes: Vec<CompiledScope>,
     pub(super) factor_scopes: Vec<CompiledScope>,
     pub(super) tax_scopes: Vec<CompiledScope>,
-    pub(super) by_target: LookUp<&'a Target, TargetPrices>,
+    pub(super) by_target: LookUp<&'a Target, ByScope<usize>>,
     /// The amount of a unit, of prices per unit.
     unit_amounts: Vec<Option<Exact>>,
     /// What part of an amount each discount takes off, of those by percent.
@@ -59,13 +59,6 @@ pub(crate) struct Plan<'a> {
     pub(super) bounds: Bounds,
     /// Scopes of the book that nobody has: (rule, scope).
     pub(crate) unknown_scopes: Vec<(String, String)>,
-}
-
-/// The prices of one thing, by their place in the book.
-#[derive(Debug, Default)]
-pub(super) struct TargetPrices {
-    all: Vec<usize>,
-    pub(super) by_scope: ByScope<usize>,
 }
 
 /// A century of months: longer periods are a slip of the pen.
@@ -119,11 +112,10 @@ impl<'a> Plan<'a> {
                 }
             }
         }
-        let mut by_target: LookUp<&Target, TargetPrices> = LookUp::default();
+        let mut by_target: LookUp<&Target, ByScope<usize>> = LookUp::default();
         for (index, (price, scope)) in book.prices.iter().zip(&price_scopes).enumerate() {
             let prices = by_target.entry(&price.target).or_default();
-            prices.all.push(index);
-            prices.by_scope.add(scope, index);
+            prices.add(scope, index);
         }
         let mut discounts = ByScope::default();
         for (index, scope) in discount_scopes.iter().enumerate() {
@@ -188,19 +180,11 @@ impl<'a> Plan<'a> {
         self.discount_shares.get(discount)?.as_ref()
     }
 
-    /// The prices of a target, by their place in the book.
-    pub(crate) fn prices_of(
-        &self,
-        target: &Target,
-    ) -> impl Iterator<Item = (usize, &'a Price)> + '_ {
-        let indices = self
-            .by_target
-            .get(target)
-            .map(|prices| prices.all.as_slice())
-            .unwrap_or_default();
-        indices
-            .iter()
-            .filter_map(|&index| Some((index, self.book.prices.get(index)?)))
+    /// Whether some charge has a maximum.
+    pub(crate) fn has_maximums(&self) -> bool {
+        // the book has them behind the minimums
+        let last = self.book.limits.last();
+        last.is_some_and(|limit| limit.kind == LimitKind::Maximum)
     }
 
     /// The prices of a target whose scope holds `position`.
@@ -212,7 +196,7 @@ impl<'a> Plan<'a> {
         let prices = self.by_target.get(target);
         prices
             .into_iter()
-            .flat_map(|prices| prices.by_scope.at(position))
+            .flat_map(|prices| prices.at(position))
             .filter_map(|index| Some((index, self.book.prices.get(index)?)))
     }
 

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use cloudstack_usage::{DomainId, UsageType, VmId};
 
 use super::compile::Plan;
-use super::lookup::{basis_of, is_optional};
+use super::lookup::{asked_basis, basis_of, is_optional};
 use super::scope::Position;
 use super::subject::{InForce, Subject};
 use crate::book::model::{
@@ -220,11 +220,10 @@ impl<'a, 's> Deciding<'_, 'a, 's> {
     /// Charges a meter at its price, at zero where something covers or exempts it.
     fn charge_meter(&mut self, meter: Meter, basis: Option<Basis>, cover: Option<String>) {
         let target = Target::Meter(meter);
-        let price = self.price(&target, basis);
+        let price = self.price(&target, asked_basis(&target, basis));
         let exemption = cover.or_else(|| self.exemption(meter));
-        // running time is not charged by a book of allocated time, nor the other way round
-        let charged = basis.is_none_or(|basis| price.is_some() || basis == self.plan.book.compute);
-        if !charged {
+        // running time is not charged by a price of allocated time, nor the other way round
+        if self.pays_otherwise(&target, price, basis) {
             return;
         }
         if price.is_none() && exemption.is_none() && self.lacks_size(&target, None) {
@@ -238,6 +237,11 @@ impl<'a, 's> Deciding<'_, 'a, 's> {
             (None, None) => self.decision.unpriced.push(target),
             (price, exemption) => self.push(target, price, exemption),
         }
+    }
+
+    /// Whether it is the other time of a VM that pays for a thing, not that of `basis`.
+    fn pays_otherwise(&self, target: &Target, price: Option<usize>, basis: Option<Basis>) -> bool {
+        basis.is_some_and(|basis| basis != self.plan.paying_time(target, price))
     }
 
     fn push(&mut self, target: Target, price: Option<usize>, exemption: Option<String>) {
@@ -332,7 +336,8 @@ impl<'a, 's> Deciding<'_, 'a, 's> {
         let offered = services(package);
         let covers = |meter| package.covers.contains(meter);
         let target = Target::Package(package.id.clone());
-        let sold = if self.sells_as_one(package) {
+        // one whose prices are for others alone, or over, is not offered to this customer
+        let sold = if self.plan.by_target.contains_key(&target) {
             self.price(&target, None).is_some()
         } else {
             offered.iter().all(|service| {
@@ -399,19 +404,27 @@ impl<'a, 's> Deciding<'_, 'a, 's> {
     /// Packages with a price of their own are charged as one thing.
     fn charge_packages(&mut self, packages: &[&Package], basis: Option<Basis>) {
         for package in packages {
+            if !self.sells_as_one(package) {
+                continue;
+            }
             let target = Target::Package(package.id.clone());
-            if self.sells_as_one(package)
-                && let Some(price) = self.price(&target, basis)
-            {
-                self.push(target, Some(price), None);
+            let price = self.price(&target, asked_basis(&target, basis));
+            if self.pays_otherwise(&target, price, basis) {
+                continue;
+            }
+            match price {
+                Some(_) => self.push(target, price, None),
+                // all its prices are for other kinds of VMs
+                None => self.decision.unpriced.push(target),
             }
         }
     }
 
-    /// Whether the book has a price for the package itself at this time.
+    /// Whether the customer has a price for the package itself at this time. What kind of VM
+    /// it is for does not matter: a VM's volumes have to find the same.
     fn sells_as_one(&self, package: &Package) -> bool {
         let target = Target::Package(package.id.clone());
-        let mut prices = self.plan.prices_of(&target);
+        let mut prices = self.plan.prices_at(&target, &self.position);
         prices.any(|(_, price)| price.validity.contains(self.at))
     }
 
@@ -472,7 +485,8 @@ impl<'a, 's> Deciding<'_, 'a, 's> {
             self.push_percentage(&target, price, percentage, included.as_deref());
             return self.subject.is_vm() && basis == Some(Basis::Allocated);
         }
-        let Some(price) = self.price(&target, basis) else {
+        let price = self.price(&target, asked_basis(&target, basis));
+        let Some(price) = price else {
             if let Some(package) = package {
                 // not sold singly at all: it only comes with the package
                 if basis == Some(Basis::Allocated) {
@@ -491,7 +505,8 @@ impl<'a, 's> Deciding<'_, 'a, 's> {
             .prices
             .get(price)
             .map(|price| price.unit.measure());
-        if (unit == Some(Measure::DiskBytes)) == self.subject.is_vm() {
+        let elsewhere = (unit == Some(Measure::DiskBytes)) == self.subject.is_vm();
+        if elsewhere || self.pays_otherwise(&target, Some(price), basis) {
             return false;
         }
         self.push(

@@ -28,7 +28,6 @@ impl<'a> Plan<'a> {
         let mut best = None;
         self.by_target
             .get(target)?
-            .by_scope
             .visit(position, |index, nearness| {
                 let fits = |price: &Price, rank| {
                     // a selector that asks for nothing fits everything
@@ -147,7 +146,7 @@ impl<'a> Plan<'a> {
         if !self.asks_for_sizes {
             return false;
         }
-        let basis = basis_of(subject);
+        let basis = asked_basis(target, basis_of(subject));
         let nearness = |index: usize| self.price_scopes.get(index)?.nearness(position);
         let rank = |index: usize, price: &Price| (nearness(index), price.selector.rank());
         let chosen = chosen.and_then(|index| Some((index, self.book.prices.get(index)?)));
@@ -178,15 +177,24 @@ impl<'a> Plan<'a> {
             })
     }
 
-    /// CPU, RAM and VMs follow the book's basis where the price says nothing else, services
-    /// and packages the allocated time.
     fn basis_fits(&self, price: &Price, basis: Option<Basis>) -> bool {
-        let Some(basis) = basis else { return true };
-        let own = match price.target {
-            Target::Meter(_) => price.basis.unwrap_or(self.book.compute),
-            Target::Service(_) | Target::Package(_) => price.basis.unwrap_or(Basis::Allocated),
-        };
-        own == basis
+        basis.is_none_or(|basis| basis == self.basis_of_price(&price.target, Some(price)))
+    }
+
+    /// Which time of a VM pays for a thing at this price, by its place in the book.
+    pub(super) fn paying_time(&self, target: &Target, price: Option<usize>) -> Basis {
+        let price = price.and_then(|index| self.book.prices.get(index));
+        self.basis_of_price(target, price)
+    }
+
+    /// CPU, RAM, VMs and images follow the book where the price says nothing else, services
+    /// and packages the allocated time.
+    fn basis_of_price(&self, target: &Target, price: Option<&Price>) -> Basis {
+        let own = price.and_then(|price| price.basis);
+        own.unwrap_or(match target {
+            Target::Meter(_) => self.book.compute,
+            Target::Service(_) | Target::Package(_) => Basis::Allocated,
+        })
     }
 
     fn selects(&self, selector: &Selector, subject: &Subject<'_>, instant: DateTime<Utc>) -> bool {
@@ -327,6 +335,13 @@ pub(crate) fn basis_of(subject: &Subject<'_>) -> Option<Basis> {
         UsageType::AllocatedVm => Some(Basis::Allocated),
         _ => None,
     }
+}
+
+/// The time that a price has to be for. A thing has one price, which says whether running or
+/// allocated time pays: one for a customer takes the place of everybody's, whatever the time
+/// of either. A VM as a whole and its image alone may cost something for each of both.
+pub(crate) fn asked_basis(target: &Target, basis: Option<Basis>) -> Option<Basis> {
+    basis.filter(|_| matches!(target, Target::Meter(Meter::Vm | Meter::Os)))
 }
 
 /// Whether a VM can do without a price for this meter: it has others, or its OS is free.

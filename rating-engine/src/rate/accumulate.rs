@@ -8,9 +8,11 @@ use rust_decimal::Decimal;
 
 use super::parts::{Part, Timeline};
 use super::{moment, percentage};
-use crate::book::model::{Accumulation, CountOver, Per, Price, PriceBook, PriceKind, Target, Tier};
+use crate::book::model::{
+    Accumulation, Basis, CountOver, Per, Price, PriceBook, PriceKind, Target, Tier,
+};
 use crate::exact::Exact;
-use crate::proration::Proration;
+use crate::plan::{asked_basis, basis_of};
 
 /// Over what a price accumulates.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -305,11 +307,30 @@ pub(crate) fn unit_price(kind: &PriceKind) -> Option<Exact> {
     Some(Exact::from_decimal(amount))
 }
 
+/// What a resource has one price for: a thing, of which a VM's running and allocated time may
+/// cost something each.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Priced<'b> {
+    target: &'b Target,
+    basis: Option<Basis>,
+    resource: ResourceId,
+}
+
+impl<'b> Priced<'b> {
+    fn of(price: &'b Price, timeline: &Timeline<'_, '_>) -> Self {
+        Self {
+            target: &price.target,
+            basis: asked_basis(&price.target, basis_of(&timeline.subject)),
+            resource: timeline.subject.stream.key.identity.clone(),
+        }
+    }
+}
+
 /// A fee that is charged once stays with the first part of a resource that came into being
 /// within the period; all other parts of it cost nothing and are dropped. Another price or
 /// owner later in the period makes no second fee.
 fn charge_once(book: &PriceBook, timelines: &[Timeline<'_, '_>], parts: &mut Vec<Part>) {
-    let mut first: BTreeMap<(&Target, ResourceId), usize> = BTreeMap::new();
+    let mut first: BTreeMap<Priced<'_>, usize> = BTreeMap::new();
     let mut drop = vec![false; parts.len()];
     for index in 0..parts.len() {
         let Some(part) = parts.get(index) else {
@@ -325,8 +346,7 @@ fn charge_once(book: &PriceBook, timelines: &[Timeline<'_, '_>], parts: &mut Vec
             continue;
         };
         let born_now = timeline.born_in_period();
-        let resource = timeline.subject.stream.key.identity.clone();
-        let key = (&price.target, resource);
+        let key = Priced::of(price, timeline);
         let earlier = first.get(&key).copied();
         let keep = born_now
             && earlier.is_none_or(|other| {
@@ -349,10 +369,9 @@ fn charge_once(book: &PriceBook, timelines: &[Timeline<'_, '_>], parts: &mut Vec
     });
 }
 
-/// A resource pays no more of a month than the profile's hours. Days are capped where they
-/// are counted.
+/// A resource pays no more of a month than the profile's hours, or days.
 fn cap_hours(book: &PriceBook, cap: i64, timelines: &[Timeline<'_, '_>], parts: &mut [Part]) {
-    let mut months: BTreeMap<(usize, ResourceId, Target), Vec<usize>> = BTreeMap::new();
+    let mut months: BTreeMap<(usize, Priced<'_>), Vec<usize>> = BTreeMap::new();
     for (index, part) in parts.iter().enumerate() {
         let Some((_, price)) = charged_price(book, timelines, part) else {
             continue;
@@ -360,13 +379,9 @@ fn cap_hours(book: &PriceBook, cap: i64, timelines: &[Timeline<'_, '_>], parts: 
         let Some(timeline) = timelines.get(part.stream) else {
             continue;
         };
-        let by_time = price.proration.unwrap_or(book.proration) == Proration::Second;
-        if price.per == Per::Month && by_time {
-            let resource = timeline.subject.stream.key.identity.clone();
-            months
-                .entry((part.month, resource, price.target.clone()))
-                .or_default()
-                .push(index);
+        if price.per == Per::Month {
+            let priced = Priced::of(price, timeline);
+            months.entry((part.month, priced)).or_default().push(index);
         }
     }
     for mut members in months.into_values() {
@@ -376,9 +391,9 @@ fn cap_hours(book: &PriceBook, cap: i64, timelines: &[Timeline<'_, '_>], parts: 
             let Some(part) = parts.get_mut(index) else {
                 continue;
             };
-            let billable = (cap - so_far).clamp(0, part.used_millis);
-            so_far = so_far.saturating_add(part.used_millis);
-            let ratio = Exact::ratio(i128::from(billable), i128::from(part.used_millis.max(1)));
+            let billable = (cap - so_far).clamp(0, part.counted_millis);
+            so_far = so_far.saturating_add(part.counted_millis);
+            let ratio = Exact::ratio(i128::from(billable), i128::from(part.counted_millis.max(1)));
             let ratio = ratio.unwrap_or_else(Exact::zero);
             part.quantity = part.quantity.clone() * ratio.clone();
             part.list = part.list.clone() * ratio;

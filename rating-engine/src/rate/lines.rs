@@ -20,7 +20,7 @@ use crate::currency::Currency;
 use crate::exact::Exact;
 use crate::money::Money;
 use crate::order::sort_by_places;
-use crate::plan::{Charge, Decision, Plan, Position, basis_of};
+use crate::plan::{Charge, Decision, Plan, Position, asked_basis, basis_of};
 use crate::rounding::RoundingPoint;
 use crate::statement::{
     AppliedFactor, Bound, Explanation, Item, LineItem, Reduction, Segment, Statement,
@@ -639,7 +639,7 @@ impl<'p, 'a> LineBuilder<'_, 'p, 'a> {
             vm: self.key.vm,
             volume: timeline.subject.volume.as_ref(),
         };
-        let basis = basis_of(&timeline.subject);
+        let basis = asked_basis(self.key.target, basis_of(&timeline.subject));
         let at = instant(first.start);
         self.plan.choices(
             self.key.target,

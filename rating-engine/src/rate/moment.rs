@@ -10,7 +10,7 @@ use cloudstack_usage::ResourceId;
 
 use super::accumulate::due;
 use super::parts::{Part, Timeline};
-use crate::book::model::{Price, PriceKind, Tier};
+use crate::book::model::{Price, PriceKind};
 use crate::exact::Exact;
 
 /// A part of the pool, with how many units it is at each moment of its time.
@@ -32,7 +32,7 @@ pub(super) fn apply(timelines: &[Timeline<'_, '_>], parts: &mut [Part], pool: &[
         .filter_map(|&(index, price)| member(timelines, parts, index, price))
         .collect();
     let mut lists: Vec<Exact> = members.iter().map(|_| Exact::zero()).collect();
-    let mut reached = 0;
+    let mut most = None;
     let mut cuts: Vec<i64> = members
         .iter()
         .flat_map(|member| [member.start, member.end])
@@ -68,10 +68,11 @@ pub(super) fn apply(timelines: &[Timeline<'_, '_>], parts: &mut [Part], pool: &[
         for (at, member) in row {
             let after = before.clone() + member.level.clone();
             let cost = due(&member.by_unit, &after, &total) - due(&member.by_unit, &before, &total);
-            let flats = flats(member.price, &after, &mut reached);
+            let flats = flats(member.price, &after, most.as_ref());
             if let (Some(list), Some(part)) = (lists.get_mut(at), parts.get(member.part)) {
                 *list += in_time(member, part, cost, until - from) + flats;
             }
+            most = most.max(Some(after.clone()));
             before = after;
         }
     }
@@ -152,26 +153,23 @@ fn in_time(member: &Member<'_>, part: &Part, cost: Exact, millis: i64) -> Exact 
         .unwrap_or_else(Exact::zero)
 }
 
-/// The flat amounts of the tiers that so many units reach and none reached before.
-fn flats(price: &Price, units: &Exact, reached: &mut usize) -> Exact {
+/// The flat amounts of the tiers that so many units reach, and `most`, the units that were ever
+/// there before, did not. The first tier is reached as soon as something is there.
+fn flats(price: &Price, units: &Exact, most: Option<&Exact>) -> Exact {
     let PriceKind::Graduated(tiers) = &price.kind else {
         return Exact::zero();
     };
     let free = price.free.map_or_else(Exact::zero, Exact::from_decimal);
-    let billable = (units.clone() - free).max(Exact::zero());
-    let begins = |index: usize| {
-        let below = index.checked_sub(1).and_then(|index| tiers.get(index));
-        below
-            .and_then(|tier: &Tier| tier.up_to)
-            .map(Exact::from_decimal)
-    };
+    let billable = |units: &Exact| (units.clone() - free.clone()).max(Exact::zero());
+    let (now, before) = (billable(units), most.map(billable));
     let mut sum = Exact::zero();
-    while let Some(tier) = tiers.get(*reached) {
-        if begins(*reached).is_some_and(|begins| billable <= begins) {
-            break;
+    let mut begins: Option<Exact> = None;
+    for tier in tiers {
+        let reaches = |units: &Exact| begins.as_ref().is_none_or(|begins| units > begins);
+        if reaches(&now) && !before.as_ref().is_some_and(reaches) {
+            sum += Exact::from_decimal(tier.flat);
         }
-        sum += Exact::from_decimal(tier.flat);
-        *reached += 1;
+        begins = tier.up_to.map(Exact::from_decimal);
     }
     sum
 }

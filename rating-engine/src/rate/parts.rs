@@ -43,6 +43,8 @@ pub(crate) struct Part {
     /// Beginning and end of the placed use that it was cut from.
     pub(crate) use_of: (i64, i64),
     pub(crate) used_millis: i64,
+    /// The time that its price counts: days or hours where it knows only those.
+    pub(crate) counted_millis: i64,
     pub(crate) placement: Placement,
     /// In the price's unit, before free units.
     pub(crate) quantity: Exact,
@@ -275,7 +277,8 @@ impl<'p, 'a> Timeline<'p, 'a> {
             .filter_map(|charge| self.plan.book.prices.get(charge.price?));
         let cap = self.plan.book.month.cap_millis().is_some();
         prices.into_iter().any(|price| {
-            price.accumulates()
+            self.plan.has_maximums()
+                || price.accumulates()
                 || price.per == Per::Once
                 || (cap && price.per == Per::Month)
                 || proration_of(self.plan, price).is_some()
@@ -300,6 +303,7 @@ impl<'p, 'a> Timeline<'p, 'a> {
                 use_of: used.use_of,
                 // a percentage has money as its quantity, no time
                 used_millis: decided.of.map_or(used.millis, |_| 0),
+                counted_millis: used.millis,
                 placement: used.placement,
                 quantity,
                 net: list.clone(),

@@ -1,21 +1,23 @@
 //! Month and day prices by civil days or started hours instead of time.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
-use chrono::NaiveDateTime;
+use chrono::{NaiveDateTime, TimeDelta};
 use cloudstack_usage::{Period, ResourceId, UsageType};
 
 use super::parts::{Part, Timeline, instant};
-use crate::book::model::{MonthProfile, Per, Price, Target};
+use crate::book::model::{Basis, MonthProfile, Per, Price, Target};
 use crate::exact::Exact;
-use crate::plan::{Charge, Plan};
+use crate::plan::{Charge, Plan, asked_basis, basis_of};
 use crate::proration::{Proration, counted};
 
 /// Whose days are counted together: a day that two spans of it touch counts once.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Whose {
-    /// VMs and volumes, whose size or offering may change.
-    Resource(UsageType, ResourceId),
+    /// VMs and volumes, whose size or offering may change; of a VM each time that may have a
+    /// price of its own.
+    Resource(Option<Basis>, ResourceId),
     /// Everything else: one stream is one thing.
     Stream(usize),
 }
@@ -46,7 +48,8 @@ pub(crate) fn apply(plan: &Plan<'_>, timelines: &[Timeline<'_, '_>], parts: &mut
             let key = &timeline.subject.stream.key;
             let whose = match key.usage_type {
                 UsageType::RunningVm | UsageType::AllocatedVm | UsageType::Volume => {
-                    Whose::Resource(key.usage_type, key.identity.clone())
+                    let basis = asked_basis(&charge.target, basis_of(&timeline.subject));
+                    Whose::Resource(basis, key.identity.clone())
                 }
                 _ => Whose::Stream(part.stream),
             };
@@ -89,25 +92,18 @@ fn count(
 ) {
     let civil = |millis| civil(plan, millis, proration);
     let month = civil(month.start().timestamp_millis())..civil(month.end().timestamp_millis());
-    // from the last one back: a day that two share is the later one's; a day that begins after
-    // the rated period is another bill's
-    let mut free_until = month.end.min(last_bound(plan, proration));
-    let mut counted_millis = BTreeMap::new();
+    // a day that begins after the rated period is another bill's
+    let bill_end = month.end.min(last_bound(plan, proration));
+    // from the last one back: a day that two share is the later one's
+    let mut taken = Taken::default();
     for &index in members.iter().rev() {
-        let Some(part) = parts.get(index) else {
+        let Some(part) = parts.get_mut(index) else {
             continue;
         };
         let counted = counted(&(civil(part.start)..civil(part.end)), proration);
-        let start = counted.start.max(month.start);
-        let end = counted.end.min(free_until);
-        counted_millis.insert(index, (end - start).num_milliseconds().max(0));
-        free_until = free_until.min(start);
-    }
-    let mut counted_before = 0;
-    for &index in members {
-        let (Some(part), Some(&millis)) = (parts.get_mut(index), counted_millis.get(&index)) else {
-            continue;
-        };
+        let free = taken.take(counted.start.max(month.start)..counted.end.min(bill_end));
+        part.counted_millis = free.num_milliseconds();
+        let part = &*part;
         let Some((charge, price)) = priced(plan, timelines, part) else {
             continue;
         };
@@ -117,19 +113,31 @@ fn count(
             }
             per => plan.price_period(per, instant(part.start)).unwrap_or(1),
         };
-        let capped = price.per == Per::Month && plan.book.month.cap_millis().is_some();
-        let most = if capped {
-            (whole - counted_before).max(0)
-        } else {
-            millis
-        };
-        // what is exempt is not charged and takes nothing of what may be
-        if capped && charge.exemption.is_none() {
-            counted_before += millis;
-        }
-        let share = Exact::ratio(i128::from(millis.min(most)), i128::from(whole.max(1)));
+        let share = Exact::ratio(i128::from(part.counted_millis), i128::from(whole.max(1)));
         let share = share.unwrap_or_else(Exact::zero);
-        set(plan, part, (charge, price), share);
+        if let Some(part) = parts.get_mut(index) {
+            set(plan, part, (charge, price), share);
+        }
+    }
+}
+
+/// Time that is counted already, by ranges apart from each other, the last ones first.
+#[derive(Debug, Default)]
+struct Taken(Vec<Range<NaiveDateTime>>);
+
+impl Taken {
+    /// Adds a range that begins no later than those before it: how much of it was free.
+    fn take(&mut self, mut range: Range<NaiveDateTime>) -> TimeDelta {
+        if range.is_empty() {
+            return TimeDelta::zero();
+        }
+        let mut free = range.end - range.start;
+        while let Some(next) = self.0.pop_if(|next| next.start <= range.end) {
+            free -= next.end.min(range.end) - next.start;
+            range.end = range.end.max(next.end);
+        }
+        self.0.push(range);
+        free
     }
 }
 
