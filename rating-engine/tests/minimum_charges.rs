@@ -96,6 +96,39 @@ fn a_minimum_of_some_things_does_not_count_what_was_made_up_for_all() {
     assert_eq!(amounts(&bill, "meters"), ["2.00", "2.00"]);
 }
 
+/// Whatever they are called, and on any level.
+#[test]
+fn a_minimum_of_all_counts_what_was_made_up_for_some_things_there() {
+    for per in ["resource", "project", "domain", "account"] {
+        for (some, all) in [("a", "b"), ("b", "a")] {
+            let rows = minimum(some, 25, per, "meters = [\"vm\"]") + &minimum(all, 40, per, "");
+            let cloud = Cloud::new().vm("m", 1, 1, "2026-08-01", "2026-12-01");
+            let bill = rate(&cloud, &rows);
+            // 25 less the VM, and 40 less the 25
+            assert_eq!(amounts(&bill, some), ["15.00"], "{per}");
+            assert_eq!(amounts(&bill, all), ["15.00"], "{per}");
+        }
+    }
+}
+
+/// The VM's minimum is the VM's, even if nothing but its volume counts towards it.
+#[test]
+fn a_minimum_of_a_percentage_is_the_vms() {
+    let rows = "[[service]]\nid = \"Care\"\npercent = 10\npercent_of = [\"disk\"]\n".to_owned()
+        + &minimum("care", 5, "resource", "services = [\"Care\"]");
+    let cloud = Cloud::new()
+        .vm("m", 1, 1, "2026-08-01", "2026-12-01")
+        .volume("v", 10 * GIB, Some("m"), "2026-08-01", "2026-12-01")
+        .tag("m", "Service", "Care", "2026-08-01", "2026-12-01");
+    let bill = rate(&cloud, &rows);
+    let care = line(&bill, "care");
+    assert_eq!(
+        (care.resource_kind, care.resource_name.as_str()),
+        ("vm", "m")
+    );
+    assert_eq!(care.amount.amount(), "4.00");
+}
+
 #[test]
 fn each_month_counts_what_was_made_up_in_it() {
     let rows = minimum("each", 15, "resource", "") + &minimum("all", 30, "project", "");

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use cloudstack_usage::{DomainId, Holder, Period, ResourceId};
 
 use super::accumulate::{Pool, pool};
-use super::parts::{Part, Rule, Timeline};
+use super::parts::{Part, Rule, Timeline, resource_kind};
 use crate::book::model::{Accumulation, Target};
 use crate::book::terms::{Limit, LimitKind, names};
 use crate::exact::Exact;
@@ -31,9 +31,17 @@ pub(crate) struct TrueUp {
 /// What a limit is counted over: the limit, the month, the thing that has it.
 type Group = (usize, usize, Pool);
 
-/// Takes off what is beyond maximum charges, then says what is missing to minimum ones:
-/// of resources first, then of projects, domains and billing accounts, each of which
-/// counts what the ones before it made up.
+/// How much a minimum is over: its level, and whether it is for everything there.
+type Reach = (Accumulation, bool);
+
+fn reach(limit: &Limit) -> Reach {
+    let everything = limit.meters.is_empty() && limit.items.is_empty();
+    (limit.per, everything)
+}
+
+/// Takes off what is beyond maximum charges, then says what is missing to minimum ones: of
+/// resources first, then of projects, domains and billing accounts, on each level those for
+/// some things before those for everything, which count what minimums before them made up.
 pub(crate) fn apply(
     plan: &Plan<'_>,
     timelines: &[Timeline<'_, '_>],
@@ -42,7 +50,8 @@ pub(crate) fn apply(
     if plan.book.limits.is_empty() {
         return Vec::new();
     }
-    for ((limit, month, _), members) in groups(plan, timelines, parts, LimitKind::Maximum) {
+    let maximums = groups(plan, timelines, parts, LimitKind::Maximum);
+    for ((limit, month, _), members) in inner_first(plan, maximums) {
         if let (Some(limit_of), Some(month)) = (plan.book.limits.get(limit), plan.months.get(month))
         {
             let life = life(limit_of, timelines, parts, &members);
@@ -50,20 +59,23 @@ pub(crate) fn apply(
             cut(limit, most, parts, members);
         }
     }
-    let mut levels: BTreeMap<(Accumulation, Group), Vec<usize>> = BTreeMap::new();
-    for (group, members) in groups(plan, timelines, parts, LimitKind::Minimum) {
-        if let Some(limit) = plan.book.limits.get(group.0) {
-            levels.insert((limit.per, group), members);
-        }
-    }
-    for (level, group) in commitments(plan) {
-        levels.entry((level, group)).or_default();
+    let mut of_use = groups(plan, timelines, parts, LimitKind::Minimum);
+    for group in commitments(plan) {
+        of_use.entry(group).or_default();
     }
     let mut true_ups = Vec::new();
-    for ((_, group), members) in levels {
+    for (group, members) in inner_first(plan, of_use) {
         true_ups.extend(true_up(plan, timelines, parts, &group, &members, &true_ups));
     }
     true_ups
+}
+
+/// Groups by the reach of their limits, then by their ids.
+fn inner_first(plan: &Plan<'_>, groups: BTreeMap<Group, Vec<usize>>) -> Vec<(Group, Vec<usize>)> {
+    let mut groups: Vec<(Group, Vec<usize>)> = groups.into_iter().collect();
+    // stable, and the book has the limits of a kind by their ids
+    groups.sort_by_key(|(group, _)| plan.book.limits.get(group.0).map(reach));
+    groups
 }
 
 /// The parts that count towards each limit of a kind. Of limits for the same things, the
@@ -174,10 +186,10 @@ fn life(
         .map_or_else(Period::always, cloudstack_usage::Lifetime::period)
 }
 
-/// Charges count towards a maximum in order of time; those of the same time share what is
-/// left of it.
+/// Charges count towards a maximum in order of time: of the use that they were cut from, since
+/// a cut must not let one pay for another. Those of the same time share what is left of it.
 fn cut(limit: usize, most: Exact, parts: &mut [Part], mut members: Vec<usize>) {
-    let time = |parts: &[Part], index: usize| parts.get(index).map(|part| (part.start, part.end));
+    let time = |parts: &[Part], index: usize| parts.get(index).map(|part| part.use_of);
     members.sort_by_key(|&index| (time(parts, index), index));
     let mut left = most;
     let mut rest = members.as_slice();
@@ -214,7 +226,7 @@ fn cut(limit: usize, most: Exact, parts: &mut [Part], mut members: Vec<usize>) {
 
 /// Minimum charges that customers committed to, whether they used anything or not: those
 /// whose scope is the very project, domain or billing account that has them.
-fn commitments(plan: &Plan<'_>) -> Vec<(Accumulation, Group)> {
+fn commitments(plan: &Plan<'_>) -> Vec<Group> {
     let mut commitments = Vec::new();
     let limits = plan.book.limits.iter().zip(&plan.limit_scopes).enumerate();
     for (index, (limit, scope)) in limits {
@@ -226,7 +238,7 @@ fn commitments(plan: &Plan<'_>) -> Vec<(Accumulation, Group)> {
                 continue;
             };
             if let Some(pool) = committed(plan, limit.per, scope, active) {
-                commitments.push((limit.per, (index, month, pool)));
+                commitments.push((index, month, pool));
             }
         }
     }
@@ -287,8 +299,10 @@ fn true_up(
     let account = plan.account_of(plan.ancestry(&domain))?;
     let (holder, resource, resource_kind) = match pool {
         Pool::Resource(resource, holder) => {
-            let kind = of_member.map_or("vm", |(timeline, _, charge)| {
-                super::parts::resource_kind(&charge.target, timeline.subject.stream.key.usage_type)
+            let kind = of_member.map_or("vm", |(timeline, _, charge)| match charge.of {
+                // a percentage is of the VM with its volumes
+                Some(_) => "vm",
+                None => resource_kind(&charge.target, timeline.subject.stream.key.usage_type),
             });
             (holder.clone(), resource.clone(), kind)
         }
@@ -306,12 +320,18 @@ fn true_up(
             "domain",
         ),
     };
-    let all = limit.meters.is_empty() && limit.items.is_empty();
+    let (level, all) = reach(limit);
+    let is_inner = |other: &TrueUp| {
+        let other = plan.book.limits.get(other.limit);
+        all && other.is_some_and(|other| reach(other) < (level, all))
+    };
     let made_up: Exact = inner
         .iter()
-        .filter(|other| all && active.overlaps(&other.period))
+        .filter(|other| is_inner(other) && active.overlaps(&other.period))
         .filter(|other| match pool {
-            Pool::Resource(..) => false,
+            Pool::Resource(resource, holder) => {
+                other.resource == *resource && other.holder == *holder
+            }
             Pool::Holder(domain, holder) => other.domain == *domain && other.holder == *holder,
             Pool::Domain(domain) => other.domain == *domain,
             Pool::Account(account) => other.account == *account,

@@ -235,12 +235,12 @@ impl Open {
             .iter()
             .map(|weight| weight.clone() * part.clone())
             .collect();
-        for (printed, share) in self
-            .printed
-            .iter_mut()
-            .zip(allocate(&taken, &shares, places))
-        {
-            *printed -= share;
+        for (line, share) in by_key(statement, &shares, |shares| {
+            allocate(&taken, shares, places)
+        }) {
+            if let Some(printed) = self.printed.get_mut(line) {
+                *printed -= share;
+            }
         }
         let rest = Exact::from(1) - part;
         let lines = statement.lines.iter().zip(&mut self.segments).zip(&weights);
@@ -281,6 +281,22 @@ impl Open {
             })
             .collect()
     }
+}
+
+/// What `allocate` gives each line, by its place in the statement. It is asked in the order of
+/// the keys, by which ties go: how things are called decides nothing.
+fn by_key(
+    statement: &Statement,
+    shares: &[Exact],
+    allocate: impl FnOnce(&[Exact]) -> Vec<BigInt>,
+) -> Vec<(usize, BigInt)> {
+    let mut lines: Vec<(&str, usize, &Exact)> = (statement.lines.iter().zip(shares).enumerate())
+        .map(|(place, (line, share))| (line.key.as_str(), place, share))
+        .collect();
+    lines.sort_unstable_by_key(|(key, place, _)| (*key, *place));
+    let shares: Vec<Exact> = lines.iter().map(|(.., share)| (*share).clone()).collect();
+    let places = lines.into_iter().map(|(_, place, _)| place);
+    places.zip(allocate(&shares)).collect()
 }
 
 fn holds(plan: &Plan<'_>, scope: &CompiledScope, line: &LineItem) -> bool {
