@@ -220,6 +220,17 @@ fn one_for_each_slug() -> Vec<(&'static str, String, &'static str)> {
             "price[1]",
         ),
         (
+            "limit_overlap",
+            rows(
+                &["a", "b"]
+                    .map(|id| {
+                        format!("[[minimum]]\nid = \"{id}\"\namount = 1\nper = \"account\"\n")
+                    })
+                    .concat(),
+            ),
+            "minimum[2]",
+        ),
+        (
             "unknown_unit",
             rows(&plain("unit = \"GiB\"")),
             "price[1].unit",
@@ -403,6 +414,48 @@ fn prices_for_what_cannot_be_one_thing_stand_beside_each_other() {
     expect(&both, &[]);
     let twice = vm("running") + &vm("running").replace("\"p\"", "\"q\"");
     expect(&twice, &[("price_overlap", "price[2]")]);
+    // one that says nothing is for the time of the book, which is allocated
+    let usual = |basis: &str| vm(basis) + &plain("").replace("cpu", "vm").replace("\"p\"", "\"q\"");
+    expect(&usual("running"), &[]);
+    expect(&usual("allocated"), &[("price_overlap", "price[2]")]);
+}
+
+#[test]
+fn limits_for_the_same_do_not_meet() {
+    let two = |kinds: [&str; 2], more: [&str; 2]| {
+        let row = |number: usize| {
+            let (kind, more) = (kinds[number], more[number]);
+            format!("[[{kind}]]\nid = \"{number}\"\namount = 1\nper = \"account\"\n{more}\n")
+        };
+        row(0) + &row(1)
+    };
+    let (maximums, minimums) = (["maximum"; 2], ["minimum"; 2]);
+    let overlap: &[(&str, &str)] = &[("limit_overlap", "maximum[2]")];
+    expect(&two(maximums, ["", ""]), overlap);
+    expect(&two(maximums, ["meters = [\"cpu\"]"; 2]), overlap);
+    expect(
+        &two(minimums, ["scope = { domain = \"a\" }"; 2]),
+        &[("limit_overlap", "minimum[2]")],
+    );
+    // one of each kind, of other things, of another customer, of another time
+    expect(&two(["minimum", "maximum"], ["", ""]), &[]);
+    expect(
+        &two(maximums, ["meters = [\"cpu\"]", "meters = [\"ram\"]"]),
+        &[],
+    );
+    expect(&two(maximums, ["", "scope = { domain = \"a\" }"]), &[]);
+    expect(
+        &two(maximums, ["until = 2026-06-30", "from = 2026-07-01"]),
+        &[],
+    );
+    let per_project = two(maximums, ["", ""]).replacen("account", "project", 1);
+    expect(&per_project, &[]);
+}
+
+#[test]
+fn a_package_has_no_price_by_disk() {
+    let row = "[[package]]\nid = \"Gold\"\nservices = []\namount = 1\nper = \"month\"\nunit = \"GiB disk\"\n";
+    expect(row, &[("conflict", "package[1].unit")]);
 }
 
 #[test]

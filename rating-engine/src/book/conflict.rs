@@ -1,9 +1,10 @@
-//! Prices that cannot stand beside each other.
+//! Prices, factors and limits that cannot stand beside each other.
 
 use super::factor::Factor;
 use super::fields::Collector;
-use super::model::{Price, PriceBook, Target};
+use super::model::{Basis, Price, PriceBook, Target};
 use super::selector::may_meet;
+use super::terms::LimitKind;
 use crate::meter::Meter;
 
 /// Two equally specific prices that overlap in time are an error that names both.
@@ -12,7 +13,7 @@ pub(super) fn find_conflicts(book: &PriceBook, errors: &Collector) {
         for right in book.prices.iter().skip(index + 1) {
             // two rows of one id are an error already, and where each stands is not known
             if left.id != right.id
-                && equally_specific(left, right)
+                && equally_specific(left, right, book.compute)
                 && left.validity.overlaps(&right.validity)
                 && may_meet(&left.selector, &right.selector)
             {
@@ -64,10 +65,35 @@ fn share_things(left: &Factor, right: &Factor) -> bool {
         || left.items.iter().any(|item| right.items.contains(item))
 }
 
-fn equally_specific(left: &Price, right: &Price) -> bool {
+/// Two limits of one kind and level for the same things and customer: which holds nobody said.
+pub(super) fn find_limit_conflicts(book: &PriceBook, errors: &Collector) {
+    for (index, left) in book.limits.iter().enumerate() {
+        for right in book.limits.iter().skip(index + 1) {
+            let same = (left.kind, left.per, &left.scope) == (right.kind, right.per, &right.scope)
+                && (&left.meters, &left.items) == (&right.meters, &right.items);
+            if same && left.id != right.id && left.validity.overlaps(&right.validity) {
+                let section = match left.kind {
+                    LimitKind::Minimum => "minimum",
+                    LimitKind::Maximum => "maximum",
+                };
+                let message = format!(
+                    "{section} charges {:?} and {:?} are for the same things and customer at the same time; end one before the other begins",
+                    left.id, right.id
+                );
+                let places = [&left.id, &right.id].map(|id| errors.place_of(section, id));
+                let later = places.into_iter().max_by_key(|(_, line)| *line);
+                let (place, line) = later.unwrap_or_default();
+                errors.push("limit_overlap", &place, line, message);
+            }
+        }
+    }
+}
+
+fn equally_specific(left: &Price, right: &Price, usual: Basis) -> bool {
     // the same VM or image may cost something while running and something else while allocated
     let by_basis = [Meter::Vm, Meter::Os].map(Target::Meter);
-    let basis = !by_basis.contains(&left.target) || left.basis == right.basis;
+    let basis = !by_basis.contains(&left.target)
+        || left.basis.unwrap_or(usual) == right.basis.unwrap_or(usual);
     left.target == right.target
         && left.scope == right.scope
         && left.selector.rank() == right.selector.rank()

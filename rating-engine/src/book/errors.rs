@@ -18,6 +18,7 @@ impl BookError {
         "duplicate_id",
         "empty",
         "factor_overlap",
+        "limit_overlap",
         "missing",
         "negative",
         "not_a_date",

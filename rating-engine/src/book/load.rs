@@ -9,7 +9,7 @@ use rust_decimal::Decimal;
 use sha2::{Digest, Sha256};
 
 use super::change;
-use super::conflict::{find_conflicts, find_factor_conflicts};
+use super::conflict::{find_conflicts, find_factor_conflicts, find_limit_conflicts};
 use super::document::{Node, Value, from_json, from_toml};
 use super::errors::BookErrors;
 use super::factor::read_factors;
@@ -28,7 +28,7 @@ use crate::currency::Currency;
 use crate::meter::Meter;
 use crate::proration::Proration;
 use crate::rounding::{RoundingMode, RoundingPoint};
-use crate::unit::PriceUnit;
+use crate::unit::{Measure, PriceUnit};
 use crate::zones::Zones;
 
 /// The version of the file format that this version reads.
@@ -81,6 +81,7 @@ fn load(document: &Node) -> Result<PriceBook, BookErrors> {
     if let Some(book) = &book {
         find_conflicts(book, &errors);
         find_factor_conflicts(book, &errors);
+        find_limit_conflicts(book, &errors);
         check_moments(book, &errors);
         find_tax_conflicts(book, &errors);
     }
@@ -607,6 +608,11 @@ fn read_unit(row: &mut Fields<'_>, target: &Target) -> Option<PriceUnit> {
     if unit.is_none() {
         let message = format!("the unit {:?} does not fit here", text.unwrap_or_default());
         row.error("unit", "unknown_unit", message);
+    }
+    let by_disk = unit.is_some_and(|unit| unit.measure() == Measure::DiskBytes);
+    if by_disk && matches!(target, Target::Package(_)) {
+        let message = "a package is charged with its VM, which has no disk: price a service of it by \"GiB disk\"";
+        row.error("unit", "conflict", message.to_owned());
     }
     unit
 }
