@@ -10,17 +10,29 @@ DAY = 24 * HOUR
 EVER = 2**60
 GIB = 2**30
 
-METERS = {1: ["cpu", "ram"], 2: ["cpu", "ram"], 3: ["ip"], 4: ["traffic_sent"], 5: ["traffic_received"], 6: ["disk"]}
+# usage types of a VM, and which of its times each is
+VM_TIMES = {1: "running", 2: "allocated"}
+METERS = {3: "ip", 4: "traffic_sent", 5: "traffic_received", 6: "disk"}
 COUNTED = (4, 5)
 BYTES = {"GiB": 2**30, "TiB": 2**40, "GB": 10**9}
 # what one unit of a meter is in CloudStack's own numbers, the default first
 UNITS = {
     "cpu": {"vCPU": 1, "VM": None},
     "ram": {"GiB": 1024, "MiB": 1, "TiB": 1024 * 1024},
+    "vm": {"each": None},
+    "os": {"VM": None, "vCPU": 1},
     "disk": BYTES | {"each": None},
     "ip": {"each": None},
     "traffic_sent": BYTES,
     "traffic_received": BYTES,
+}
+
+# what a service or package is counted in
+SERVICE_UNITS = {
+    "VM": (None, None),
+    "vCPU": ("cpunumber", 1),
+    "GiB RAM": ("memory", 1024),
+    "GiB disk": ("size", 2**30),
 }
 
 
@@ -41,6 +53,11 @@ def half_away(value):
     if value < 0:
         return -half_away(-value)
     return (2 * value.numerator + value.denominator) // (2 * value.denominator)
+
+
+def text_of(cents):
+    """Cents as they are printed."""
+    return f"{'-' if cents < 0 else ''}{abs(cents) // 100}.{abs(cents) % 100:02d}"
 
 
 def escaped(text, separator):

@@ -9,8 +9,15 @@ from fractions import Fraction
 from zoneinfo import ZoneInfo
 
 from basics import GIB, millis
+from things import has
 
-EXEMPT = {"cpu": "noCPU", "ram": "noRAM", "disk": "noDisk"}
+# what holds where a book says nothing
+EXEMPTIONS = [
+    {"id": f"Billing:{value}", "tag": f"Billing={value}", "meters": [meter]}
+    for meter, value in (("cpu", "noCPU"), ("ram", "noRAM"), ("disk", "noDisk"))
+]
+# selectors from the narrowest, and where a record has what they ask for
+SELECTORS = (("offering", "offeringid"), ("template", "templateid"), ("os_category", "oscategoryname"))
 
 
 def in_order(discounts):
@@ -19,7 +26,7 @@ def in_order(discounts):
 
 
 # rows that may begin or end within a period
-ROWS = ("price", "discount", "factor")
+ROWS = ("price", "os_image", "service", "package", "exemption", "discount", "factor", "minimum", "maximum", "credit", "tax")
 
 
 class Book:
@@ -27,10 +34,15 @@ class Book:
         self.rows = rows
         self.cloud = cloud
         self.zone = ZoneInfo(rows["zone"])
+        self.prices = rows["price"] + [row | {"meter": "os"} for row in rows.get("os_image", [])]
+        for kind in ("service", "package"):
+            own = [row for row in rows.get(kind, []) if {"amount", "tiers", "percent"} & set(row)]
+            self.prices += [row | {kind: row["id"]} for row in own]
 
     def instants(self):
         """When a row begins or ends to hold."""
         rows = [row for kind in ROWS for row in self.rows.get(kind, [])]
+        rows += [period for row in self.rows.get("package", []) for period in row.get("service_periods", [])]
         return {millis(row[name]) for row in rows for name in ("from", "until") if name in row}
 
     def month(self, at):
@@ -44,6 +56,11 @@ class Book:
         begin, until = row.get("from"), row.get("until")
         return (begin is None or millis(begin) <= at) and (until is None or at < millis(until))
 
+    def valid_within(self, row, period):
+        """Whether a row holds at some time of the period."""
+        begin, until = row.get("from"), row.get("until")
+        return (begin is None or millis(begin) < period[1]) and (until is None or millis(until) > period[0])
+
     def nearness(self, row, position):
         """How near a row's scope is, larger is nearer; none where the row is for others."""
         scope = row.get("scope")
@@ -56,32 +73,51 @@ class Book:
             return (1, len(path) - path.index(name)) if name in path else None
         return ({"project": 2, "vm": 3, "volume": 4}[kind], 0) if position[kind] == name else None
 
-    def price(self, kind, name, record, position, at):
+    def price(self, kind, name, record, position, at, time):
+        """The nearest and narrowest price of a thing, where asked of one time of a VM alone."""
         best = None
-        for row in self.rows["price"]:
+        for row in self.prices:
             near = self.nearness(row, position)
-            wanted = row.get("offering")
             if row.get(kind) != name or near is None or not self.valid(row, at):
                 continue
-            if wanted not in (None, record.get("offeringid")):
+            if time and row.get("basis", self.rows["compute"]) != time:
                 continue
-            rank = (near, wanted is not None)
+            if any(selector in row and row[selector] != record.get(field) for selector, field in SELECTORS):
+                continue
+            rank = (near, *(selector in row for selector, _ in SELECTORS))
             if best is None or rank > best[0]:
                 best = (rank, row)
         return best and best[1]
 
-    def names(self, row, kind, name):
-        """Whether a discount or factor is for the thing: for all where it names none."""
-        return name in row.get(kind + "s", [name])
+    def has_price(self, kind, name, position, at):
+        """Whether a price concerns the customer, for whatever resources it is."""
+        rows = [row for row in self.prices if row.get(kind) == name and self.valid(row, at)]
+        return any(self.nearness(row, position) is not None for row in rows)
 
-    def exemption(self, meter, tags):
-        """The tag that switches the meter off, if one is there."""
-        name = EXEMPT.get(meter)
-        for key, value, *_ in tags:
-            values = [part.strip() for part in value.split(",")]
-            if name and (key == f"Billing:{name}" or (key == "Billing" and name in values)):
-                return f"Billing:{name}"
+    def names(self, row, kind, name):
+        """Whether a row is for the thing: for all where it names none."""
+        lists = [row[list] for list in ("meters", "services", "packages") if list in row]
+        return not lists or name in row.get(kind + "s", [])
+
+    def exemption(self, meter, tags, at):
+        """The rule that switches the meter off, if its tag is there."""
+        for row in self.rows.get("exemption", EXEMPTIONS):
+            if meter in row["meters"] and self.valid(row, at) and has(tags, *row["tag"].split("=")):
+                return row["id"]
         return None
+
+    def tax(self, thing, position, at):
+        """The nearest scope wins, within it the rate that names the thing."""
+        best = None
+        for row in self.rows.get("tax", []):
+            near = self.nearness(row, position)
+            general = not {"meters", "services", "packages"} & set(row)
+            named = thing is not None and not general and self.names(row, *thing)
+            if near is None or not self.valid(row, at) or not (named or general):
+                continue
+            if best is None or (near, named) > best[0]:
+                best = ((near, named), row)
+        return best and best[1]
 
     def discounts(self, thing, price, position, at):
         """Those that apply."""

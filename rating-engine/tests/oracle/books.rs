@@ -4,8 +4,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
 use crate::draws::{Draws, at, id};
+use crate::{services, terms};
 
-fn scope(draws: &mut Draws) -> Option<Value> {
+pub(crate) fn scope(draws: &mut Draws) -> Option<Value> {
     let number = draws.below(3);
     match draws.below(8) {
         0 => Some(json!({ "domain": draws.of(&["ROOT/a", "ROOT/a/sub", "ROOT/b", "ROOT"]) })),
@@ -17,11 +18,11 @@ fn scope(draws: &mut Draws) -> Option<Value> {
     }
 }
 
-fn text(time: DateTime<Utc>) -> Value {
+pub(crate) fn text(time: DateTime<Utc>) -> Value {
     json!(time.format("%Y-%m-%dT%H:%M:%SZ").to_string())
 }
 
-fn validity(draws: &mut Draws, row: &mut Value) {
+pub(crate) fn validity(draws: &mut Draws, row: &mut Value) {
     // any second of October, and a little before
     let mut second = || at(i64::from(draws.below(2_800_000)) - 100_000);
     let (one, other) = (second(), second());
@@ -42,22 +43,22 @@ const METERS: [&str; 6] = [
     "traffic_received",
 ];
 
-/// Scope and offering of a price, whatever the scope is called: of two equal ones a book is
+/// Scope and selectors of a price, whatever the scope is called: of two equal ones a book is
 /// refused.
-type Place = (Option<Value>, Option<String>);
+type Place = (Option<Value>, Value);
 
-fn place(scope: Option<&Value>, offering: Option<&String>) -> Place {
-    let named = scope.map(|scope| match scope["domain"].as_str() {
+/// The scope as it is called everywhere.
+pub(crate) fn named(scope: Option<&Value>) -> Option<Value> {
+    scope.map(|scope| match scope["domain"].as_str() {
         Some("ROOT/a") => json!({ "domain": id(0, 1) }),
         Some("ROOT/a/sub") => json!({ "domain": id(0, 2) }),
         Some("ROOT/b") => json!({ "domain": id(0, 3) }),
         _ => scope.clone(),
-    });
-    (named, offering.cloned())
+    })
 }
 
 /// A number up to `most`, of two digits after the point.
-fn up_to(draws: &mut Draws, most: u32) -> String {
+pub(crate) fn up_to(draws: &mut Draws, most: u32) -> String {
     format!("{}.{:02}", draws.below(most), draws.below(100))
 }
 
@@ -77,7 +78,7 @@ struct Terms {
 impl Terms {
     fn new(draws: &mut Draws, meter: &str) -> Self {
         let counted = meter.starts_with("traffic");
-        let can_be_once = matches!(meter, "cpu" | "ram" | "disk");
+        let can_be_once = matches!(meter, "cpu" | "ram" | "disk" | "vm" | "service" | "package");
         let per = match draws.below(10) {
             _ if counted => None,
             0..3 => Some("hour"),
@@ -93,6 +94,9 @@ impl Terms {
             ("disk", 0..2) => (Some("GB"), 20),
             ("disk", 2..4) => (Some("each"), 1),
             ("disk", _) => (None, 20),
+            ("os" | "service" | "package", 0..2) => (Some("vCPU"), 4),
+            ("service" | "package", 2..4) => (Some("GiB RAM"), 3),
+            ("service", 4..6) => (Some("GiB disk"), 20),
             ("traffic_sent" | "traffic_received", 0..3) => (Some("TiB"), 2),
             ("traffic_sent" | "traffic_received", _) => (None, 2_000),
             _ => (None, 1),
@@ -155,8 +159,7 @@ impl Terms {
 
     fn write_tiers(&self, draws: &mut Draws, row: &mut Value) {
         let volume = draws.chance(40);
-        // the documents do not say whether a tier that an earlier price reached is due again
-        let flats = draws.chance(50) && !self.followed && !(volume && self.moment);
+        let flats = draws.chance(50) && !(volume && self.moment);
         let (mut tiers, mut bound) = (Vec::new(), 0);
         for number in 0..=draws.below(3) {
             bound += if number == 0 { 0 } else { self.some(draws) };
@@ -186,34 +189,44 @@ fn hundredths(number: u32) -> String {
     format!("{}.{:02}", number / 100, number % 100)
 }
 
-fn prices(draws: &mut Draws, meter: &str) -> Vec<Value> {
+/// Prices of a thing (`meter`, `service` or `package` and its name), one for everybody among
+/// them where it is `sold` to everybody.
+pub(crate) fn prices(draws: &mut Draws, kind: &str, name: &str, sold: bool) -> Vec<Value> {
     let (mut rows, mut taken) = (Vec::new(), Vec::<Place>::new());
     for number in 0..=draws.below(5) {
+        if number == 0 && !sold {
+            continue;
+        }
         let scope = if number == 0 { None } else { scope(draws) };
-        let kind = if meter == "disk" { 6 } else { 5 };
-        let sized = matches!(meter, "cpu" | "ram" | "disk") && draws.chance(30);
-        let offering = sized.then(|| id(kind, draws.below(2)));
-        let place = place(scope.as_ref(), offering.as_ref());
+        let mut row = json!({ "id": format!("{name}-{number}"), kind: name });
+        let selectors = selectors(draws, name);
+        let place = (named(scope.as_ref()), selectors.clone());
         if taken.contains(&place) {
             continue;
         }
         taken.push(place);
-        let mut row = json!({ "id": format!("{meter}-{number}"), "meter": meter });
+        for (selector, value) in selectors.as_object().expect("fields") {
+            row[selector] = value.clone();
+        }
         if let Some(scope) = scope {
             row["scope"] = scope;
-        }
-        if let Some(offering) = offering {
-            row["offering"] = json!(offering);
         }
         if draws.chance(20) {
             row["net"] = json!(draws.chance(50));
         }
-        let terms = Terms::new(draws, meter);
+        let of_vms = kind != "meter" || matches!(name, "cpu" | "ram");
+        if of_vms && draws.chance(15) {
+            row["basis"] = json!(draws.of(&["running", "allocated"]));
+        }
+        if name == "vm" && draws.chance(40) {
+            row["covers"] = draws.of(&[&[][..], &["cpu"], &["cpu", "ram", "os"]]).into();
+        }
+        let terms = Terms::new(draws, if kind == "meter" { name } else { kind });
         if terms.followed {
             // one price follows the other
             let change = at(i64::from(draws.below(1_000_000)) - 100_000);
             let mut next = row.clone();
-            next["id"] = json!(format!("{meter}-{number}-next"));
+            next["id"] = json!(format!("{name}-{number}-next"));
             next["from"] = text(change);
             terms.write(draws, &mut next);
             rows.push(next);
@@ -225,6 +238,38 @@ fn prices(draws: &mut Draws, meter: &str) -> Vec<Value> {
         rows.push(row);
     }
     rows
+}
+
+/// What kind of resources a price is for.
+fn selectors(draws: &mut Draws, name: &str) -> Value {
+    let number = draws.below(2);
+    match (name, draws.below(10)) {
+        ("cpu" | "ram" | "vm", 0..3) => json!({ "offering": id(5, number) }),
+        ("disk", 0..3) => json!({ "offering": id(6, number) }),
+        ("cpu" | "vm", 3) => json!({ "template": id(9, number) }),
+        ("cpu" | "vm", 4) => json!({ "os_category": "Linux" }),
+        // each of a VM's times may have a price of its own
+        ("os", 0..4) => json!({ "template": id(9, number), "basis": "running" }),
+        ("os", 4..7) => json!({ "os_category": "Windows", "basis": "allocated" }),
+        ("os", _) => json!({ "os_category": draws.of(&["Linux", "Windows"]), "basis": "running" }),
+        ("vm", 5..7) => json!({ "basis": "running" }),
+        ("vm", _) => json!({ "basis": "allocated" }),
+        _ => json!({}),
+    }
+}
+
+/// Lists of what a row is for: none is everything.
+pub(crate) fn things(draws: &mut Draws, row: &mut Value) {
+    match draws.below(10) {
+        0 => row["meters"] = json!(["cpu", "disk"]),
+        1 => row["meters"] = json!(["ram", "ip", "traffic_sent", "vm", "os"]),
+        2 => row["services"] = json!(["Backup", "Managed"]),
+        3 => {
+            row["meters"] = json!(["cpu"]);
+            row["packages"] = json!(["Gold"]);
+        }
+        _ => {}
+    }
 }
 
 fn discounts(draws: &mut Draws) -> Vec<Value> {
@@ -242,9 +287,7 @@ fn discounts(draws: &mut Draws) -> Vec<Value> {
         if let Some(scope) = scope(draws) {
             row["scope"] = scope;
         }
-        if draws.chance(40) {
-            row["meters"] = json!(["cpu", "disk"]);
-        }
+        things(draws, &mut row);
         if draws.chance(30) {
             row["net_prices"] = json!(true);
         }
@@ -268,9 +311,7 @@ fn factors(draws: &mut Draws) -> Vec<Value> {
             if let Some(scope) = scope(draws) {
                 row["scope"] = scope;
             }
-            if draws.chance(40) {
-                row["meters"] = json!(["cpu", "ip", "traffic_sent"]);
-            }
+            things(draws, &mut row);
             if draws.chance(30) {
                 row["at_least"] = json!({ "cpus": 1 + draws.below(6) });
             }
@@ -286,21 +327,37 @@ fn factors(draws: &mut Draws) -> Vec<Value> {
 
 /// A book of the zone that combines what there is at random.
 pub(crate) fn book(draws: &mut Draws, zone: &str) -> Value {
-    let prices: Vec<Value> = METERS
+    let mut prices: Vec<Value> = METERS
         .iter()
-        .flat_map(|meter| prices(draws, meter))
+        .flat_map(|meter| self::prices(draws, "meter", meter, true))
         .collect();
+    if draws.chance(40) {
+        prices.extend(self::prices(draws, "meter", "vm", false));
+    }
+    let services = services::services(draws, &mut prices);
+    let packages = services::packages(draws, &mut prices);
     let prorations = ["day", "day-incl", "started-day", "started-hour"];
     let proration = if draws.chance(40) {
         "second"
     } else {
         draws.of(&prorations)
     };
-    json!({
+    let mut book = json!({
         "schema": 1, "name": "Oracle", "currency": "EUR", "zone": zone, "tag_moments": "seen",
         "compute": draws.of(&["running", "allocated"]),
         "discount_stacking": draws.of(&["nearest", "best-of", "multiply", "add-capped"]),
         "month": draws.of(&["calendar", "calendar", "h730", "d30", "cap672"]), "proration": proration,
-        "price": prices, "discount": discounts(draws), "factor": factors(draws),
-    })
+        "price": prices, "os_image": services::os_images(draws), "service": services, "package": packages,
+        "discount": discounts(draws), "factor": factors(draws), "findings": findings(draws),
+    });
+    if draws.chance(20) {
+        book["exemption"] = services::exemptions(draws);
+    }
+    terms::add(draws, &mut book);
+    book
+}
+
+fn findings(draws: &mut Draws) -> Value {
+    let policies = ["clip", "clip", "hold", "flag"];
+    json!({ "overlap": draws.of(&policies), "over_window": draws.of(&policies) })
 }

@@ -18,7 +18,7 @@ def count(pieces, book, period):
     """Sets `share`, the time in the price's own period, of each piece; fees of others drop out."""
     pieces = once(pieces, period)
     for piece in pieces:
-        if piece.price is None or piece.counted or piece.price["per"] == "once":
+        if not piece.lasts:
             piece.share = Fraction(1)
         else:
             piece.share = Fraction(piece.used, length(piece, book))
@@ -30,7 +30,7 @@ def count(pieces, book, period):
 
 def note(piece, book):
     """For the test to count."""
-    if piece.reason is None and piece.price["per"] == "month" and book.rows.get("month") in PROFILES:
+    if piece.reason is None and piece.price.get("per") == "month" and book.rows.get("month") in PROFILES:
         piece.touched.add("month of " + book.rows["month"])
     if piece.reason is None and piece.price.get("kind") == "flat":
         piece.touched.add("flat price")
@@ -48,7 +48,7 @@ def once(pieces, period):
     first = {}
     for piece in pieces:
         if piece.price and piece.price.get("per") == "once" and not piece.reason:
-            thing = (piece.record["usageid"], piece.name)
+            thing = piece.priced_thing
             if thing not in first or piece.begin < first[thing].begin:
                 first[thing] = piece
 
@@ -56,7 +56,7 @@ def once(pieces, period):
         if not piece.price or piece.price.get("per") != "once" or piece.reason:
             return True
         here = piece.born is not None and period[0] <= piece.born < period[1]
-        if here and first[piece.record["usageid"], piece.name] is piece:
+        if here and first[piece.priced_thing] is piece:
             piece.touched.add("fee charged once")
             return True
         return False
@@ -65,7 +65,7 @@ def once(pieces, period):
 
 
 def proration(piece, book):
-    if piece.price is None or piece.counted or piece.price["per"] == "once":
+    if not piece.lasts:
         return None
     return piece.price.get("proration", book.rows.get("proration", "second"))
 
@@ -93,10 +93,10 @@ def by_days(pieces, book, period_end):
     for piece in pieces:
         how = proration(piece, book)
         if how not in (None, "second"):
-            things.setdefault((piece.record["usageid"], piece.name, piece.month, how), []).append(piece)
-    for (_, _, month, how), group in things.items():
+            things.setdefault((piece.priced_thing, piece.month, how), []).append(piece)
+    for (_, month, how), group in things.items():
         owner = {}
-        for piece in sorted(group, key=lambda piece: piece.begin):
+        for piece in sorted(group, key=lambda piece: (piece.begin, piece.end)):
             for unit in counted_units(piece, how, book, period_end):
                 owner[unit] = piece
         for piece in group:
@@ -125,9 +125,9 @@ def cap(pieces, book):
         return
     had = {}
     for piece in sorted(pieces, key=lambda piece: piece.begin):
-        if piece.reason or piece.counted or piece.price["per"] != "month":
+        if piece.reason or piece.price.get("per") != "month":
             continue
-        thing = (piece.record["usageid"], piece.name, piece.month)
+        thing = (piece.priced_thing, piece.month)
         before = had.get(thing, Fraction(0))
         share = min(piece.share, 1 - before)
         if share < piece.share:

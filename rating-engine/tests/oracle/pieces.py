@@ -7,7 +7,8 @@ exemptions and cost centres.
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from basics import COUNTED, EVER, METERS, UNITS, millis
+from basics import COUNTED, EVER, SERVICE_UNITS, UNITS, VM_TIMES, millis
+from things import Things
 
 
 @dataclass
@@ -15,20 +16,22 @@ class Piece:
     """A part of one record's use in which nothing changes, and one thing that it is charged for."""
 
     record: dict
-    kind: str  # meter, as discounts and factors name things
+    kind: str  # meter, service or package
     name: str
     position: dict
     centre: str
     price: dict | None
     reason: str | None  # why it costs nothing
-    chain: list  # discounts
-    factors: list
-    span: tuple  # the use that it was cut from
-    begin: int
-    end: int
-    used: int  # milliseconds, or what was counted
-    month: tuple
-    born: int | None  # when the resource was created
+    tax: dict | None
+    of: "Piece | None" = None  # what it is a percentage of
+    chain: list = field(default_factory=list)  # discounts
+    factors: list = field(default_factory=list)
+    span: tuple = (0, 0)  # the use that it was cut from
+    begin: int = 0
+    end: int = 0
+    used: int = 0  # milliseconds, or what was counted
+    month: tuple = (0, 0)
+    born: int | None = None  # when the resource was created
     share: Fraction = Fraction(0)  # time in the price's period
     quantity: Fraction = Fraction(0)
     cost: Fraction = Fraction(0)
@@ -39,15 +42,29 @@ class Piece:
         return self.record["usagetype"] in COUNTED
 
     @property
+    def lasts(self):
+        """Whether it is charged by time."""
+        return self.price is not None and self.price.get("per", "once") != "once"
+
+    @property
+    def priced_thing(self):
+        """What the resource has one price for: of a VM and its image each of its times may have one."""
+        time = VM_TIMES.get(self.record["usagetype"]) if self.name in ("vm", "os") else None
+        return (self.record["usageid"], self.kind, self.name, time)
+
+    @property
     def units(self):
         """How many units of its price there are, without time; of what is counted, altogether."""
         if self.price.get("kind") == "flat":
             return Fraction(1)
+        if self.kind != "meter":
+            size, unit = SERVICE_UNITS[self.price.get("unit", "VM")]
+            return Fraction(self.record[size], unit) if size else Fraction(1)
         unit = UNITS[self.name]
         unit = unit[self.price.get("unit", next(iter(unit)))]
         if unit is None:
             return Fraction(1)
-        names = {"cpu": "cpunumber", "ram": "memory", "disk": "size"}
+        names = {"cpu": "cpunumber", "os": "cpunumber", "ram": "memory", "disk": "size"}
         level = self.used if self.counted else self.record[names[self.name]]
         return Fraction(level, unit)
 
@@ -73,12 +90,9 @@ class Cutter:
 
     def of_stream(self, stream):
         record = stream["record"]
-        kind = record["usagetype"]
-        is_vm = kind in (1, 2)
-        if is_vm and (kind == 1) != (self.book.rows["compute"] == "running"):
-            return
+        is_vm = record["usagetype"] in VM_TIMES
         vm = record.get("virtualmachineid") if is_vm else None
-        volume = record["usageid"] if kind == 6 else None
+        volume = record["usageid"] if record["usagetype"] == 6 else None
         own, created = [], -EVER
         entry = self.cloud.latest("vms", vm) if is_vm else self.cloud.latest("volumes", volume) if volume else None
         if entry:
@@ -102,29 +116,29 @@ class Cutter:
                 position = {"ancestry": path, "project": project, "vm": at_vm, "volume": volume}
                 holding = (own, of_vm if at_vm else [], of_project)
                 tags = [[span for span in spans if span[2] <= left < span[3]] for spans in holding]
-                for meter in METERS[kind]:
-                    piece = self.decide(record, meter, position, tags, left)
-                    if piece:
-                        piece.span, piece.begin, piece.end, piece.used = (start, end), left, right, amount
-                        piece.born = created if entry else None
-                        if any(begin <= start and end <= until for begin, until in stream["copied"]):
-                            piece.touched.add("identical copy")
-                        yield piece
+                for piece in self.decide(record, position, tags, left):
+                    piece.span, piece.begin, piece.end, piece.used = (start, end), left, right, amount
+                    piece.born = created if entry else None
+                    piece.touched |= {rule for rule, spans in stream["noted"].items() if (start, end) in spans}
+                    yield piece
 
-    def decide(self, record, meter, position, tags, at):
-        """Price, exemption, factors and discounts at an instant; none where there is no price."""
-        thing = ("meter", meter)
-        price = self.book.price(*thing, record, position, at)
-        reason = self.book.exemption(meter, tags[0] + tags[1])
-        if price is None and reason is None:
-            return None
+    def decide(self, record, position, tags, at):
+        """The pieces of an instant: for each thing price, exemption, factors and discounts."""
         centre = next((value for spans in tags for key, value, *_ in spans if key == "CostCenter"), "")
         month = self.book.month(at)
-        piece = Piece(record, *thing, position, centre, price, reason, [], [], (0, 0), 0, 0, 0, month, None)
-        if reason is None:
-            piece.chain = self.book.discounts(thing, price, position, at)
-            piece.factors = self.book.factors(thing, price, record, position, at)
-            piece.touched |= self.book.rules(thing, price, piece.chain, position, at)
-        else:
-            piece.touched.add("exemption")
-        return piece
+        pieces = []
+        for charge in Things(self.book, record, position, tags, at).charges():
+            thing = (charge.kind, charge.name)
+            tax = self.book.tax(thing, position, at)
+            piece = Piece(record, *thing, position, centre, charge.price, charge.reason, tax, month=month)
+            piece.touched |= charge.touched
+            if charge.reason is None:
+                piece.chain = self.book.discounts(thing, charge.price, position, at)
+                piece.factors = self.book.factors(thing, charge.price, record, position, at)
+                piece.touched |= self.book.rules(thing, charge.price, piece.chain, position, at)
+            if charge.of is not None:
+                piece.of = pieces[charge.of]
+            if tax:
+                piece.touched.add("tax of some things" if {"meters", "services", "packages"} & set(tax) else "tax")
+            pieces.append(piece)
+        return pieces

@@ -16,7 +16,8 @@ def of(pieces, book):
     """Lists of the pieces that count together, in order of time."""
     pools = {}
     for piece in pieces:
-        if {"free", "tiers", "block"} & set(piece.price) or (piece.counted and piece.price.get("kind") == "flat"):
+        flat_of_counted = piece.counted and piece.price.get("kind") == "flat"
+        if {"free", "tiers", "block", "percent"} & set(piece.price) or flat_of_counted:
             pools.setdefault(pool_key(piece, book), []).append(piece)
     return [sorted(pool, key=order) for pool in pools.values()]
 
@@ -25,7 +26,8 @@ def pool_key(piece, book):
     price, record = piece.price, piece.record
     path = piece.position["ancestry"]
     who = {
-        "resource": record["usageid"],
+        # a percentage is of a VM with its volumes
+        "resource": (piece.of and piece.position["vm"]) or record["usageid"],
         "project": record.get("projectid") or record.get("accountid"),
         "domain": path[0],
         "account": path[-2] if len(path) > 1 else path[0],
@@ -33,7 +35,8 @@ def pool_key(piece, book):
     scope = dict(price.get("scope", {}))
     if "domain" in scope:
         scope["domain"] = book.cloud.domain_named(scope["domain"])
-    terms = [price.get(name) for name in ("offering", "per", "unit", "accumulate", "count_over")]
+    alike = ("offering", "template", "os_category", "basis", "per", "unit", "accumulate", "count_over")
+    terms = [price.get(name) for name in alike]
     return json.dumps([piece.kind, piece.name, scope, terms, who, piece.month])
 
 
@@ -47,7 +50,7 @@ def order(piece):
 
 def by_month(pool):
     """Each piece costs what it adds, at its own price, to what was used before it."""
-    before, tiers_had = Fraction(0), 0
+    before, most = Fraction(0), None
     total = sum(piece.quantity for piece in pool)
     for piece in pool:
         price, after = piece.price, before + piece.quantity
@@ -66,10 +69,9 @@ def by_month(pool):
                 elif piece is pool[0]:
                     piece.cost += flat
             else:
-                piece.cost += tiers.flats(price, after, tiers_had)
-                tiers_had = max(tiers_had, tiers.reached(price, after))
+                piece.cost += tiers.flats(price, after, most)
         note(piece, before, after, total)
-        before = after
+        before = most = after
 
 
 def note(piece, before, after, total):
@@ -90,7 +92,7 @@ def by_moment(pool):
     """What stands in a row at each moment, in the order in which it came."""
     came = arrivals(pool)
     times = sorted({time for piece in pool for time in (piece.begin, piece.end)})
-    tiers_had = 0
+    most = None
     for piece in pool:
         piece.cost = Fraction(0)
     for left, right in zip(times, times[1:]):
@@ -107,8 +109,8 @@ def by_moment(pool):
                 cost = tiers.of_units(piece.price, after, total) - tiers.of_units(piece.price, position, total)
                 piece.cost += cost / count * level * (right - left)
             if "tiers" in piece.price:
-                piece.cost += tiers.flats(piece.price, after, tiers_had)
-                tiers_had = max(tiers_had, tiers.reached(piece.price, after))
+                piece.cost += tiers.flats(piece.price, after, most)
+            most = after if most is None else max(most, after)
             if position or tiers.paid(piece.price, after) < after:
                 piece.touched.add("count over moment")
             position = after

@@ -3,7 +3,11 @@
 Source: DESIGN §4 "Numbers": statement, line key, largest remainder.
 """
 
-from basics import escaped, half_away, key_of, ratio
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from basics import escaped, half_away, key_of
+from limits import account_of
 
 
 def hamilton(total, parts):
@@ -18,26 +22,48 @@ def hamilton(total, parts):
 def shared(total, lines, levels):
     """The cents of each line; groups share the total first, then the lines in each group."""
     if not levels:
-        return dict(zip(lines, hamilton(total, [net for _, net in lines.values()])))
+        return dict(zip([line.key for line in lines], hamilton(total, [line.net * 100 for line in lines])))
     groups = {}
-    for key, (fields, net) in lines.items():
-        groups.setdefault(fields[levels[0]], {})[key] = (fields, net)
-    sums = [sum(net for _, net in group.values()) for group in groups.values()]
+    for line in lines:
+        groups.setdefault(getattr(line, levels[0]), []).append(line)
+    sums = [sum(line.net * 100 for line in group) for group in groups.values()]
     cents = {}
     for group, share in zip(groups.values(), hamilton(total, sums)):
         cents |= shared(share, group, levels[1:])
     return cents
 
 
-def key_fields(piece):
+@dataclass
+class Line:
+    key: str
+    domain: str
+    holder: str
+    project: str | None
+    centre: str
+    vm: str
+    tax: str
+    net: Fraction = Fraction(0)
+    parts: list = field(default_factory=list)  # when each begins, and its net
+    touched: set = field(default_factory=set)
+    cents: int = 0
+
+    def add(self, begin, net, touched):
+        self.net += net
+        self.parts.append((begin, net))
+        self.touched |= touched
+
+
+def of_piece(piece):
     record, path = piece.record, piece.position["ancestry"]
-    account = path[-2] if len(path) > 1 else path[0]
-    holder = f"project {record['projectid']}" if record.get("projectid") else f"account {record['accountid']}"
+    project = record.get("projectid")
+    holder = f"project {project}" if project else f"account {record['accountid']}"
+    tax = piece.tax["id"] if piece.tax else ""
+    vm = piece.position["vm"] or ""
     fields = [
-        account,
+        account_of(path),
         path[0],
         holder,
-        piece.position["vm"] or "",
+        vm,
         record["usageid"],
         piece.centre,
         f"{piece.kind} {piece.name}",
@@ -45,27 +71,43 @@ def key_fields(piece):
         piece.reason or "",
         ",".join(escaped(row["id"], ",") for row in piece.chain),
     ]
-    if piece.factors:  # with them the tax is named, though there is none
-        fields += ["", ",".join(escaped(row["id"], ",") for row in piece.factors)]
-    return fields
+    if piece.factors:  # with them the tax is named, even if there is none
+        fields += [tax, ",".join(escaped(row["id"], ",") for row in piece.factors)]
+    elif tax:
+        fields.append(tax)
+    return fields[0], Line(key_of(fields), path[0], holder, project, piece.centre, vm, tax)
 
 
-def print_lines(pieces):
-    """Of each line the key, exact net and printed amount; of each rule how many lines it touched."""
-    statements, touched = {}, {}
+def of_true_up(true_up, book):
+    """The line of a minimum is the project's, or nobody's."""
+    last = true_up.active[1] - 1
+    kind, _, holder = true_up.holder.partition(" ")
+    project = holder if kind == "project" else None
+    tags = book.cloud.tags("projects", project) if project else []
+    centre = next((value for key, value, begin, end in tags if key == "CostCenter" and begin <= last < end), "")
+    position = {"ancestry": true_up.path, "project": project, "vm": None, "volume": None}
+    tax = book.tax(None, position, last)
+    tax = tax["id"] if tax else ""
+    account = account_of(true_up.path)
+    key = key_of([account, true_up.path[0], true_up.resource, f"minimum {true_up.row['id']}", tax])
+    return account, Line(key, true_up.path[0], true_up.holder, project, centre, true_up.vm, tax)
+
+
+def statements(pieces, true_ups, book):
+    """Of each account its lines by their keys, with printed cents."""
+    found = {}
+
+    def add(account, line, *part):
+        found.setdefault(account, {}).setdefault(line.key, line).add(*part)
+
     for piece in pieces:
-        fields = key_fields(piece)
-        lines = statements.setdefault(fields[0], {})
-        key = key_of(fields)
-        net = lines[key][1] if key in lines else 0
-        lines[key] = (fields, net + piece.cost)
-        for rule in piece.touched:
-            touched.setdefault(rule, set()).add(key)
-    printed = {}
-    for lines in statements.values():
-        lines = {key: (lines[key][0], lines[key][1] * 100) for key in sorted(lines, key=str.encode)}
-        # by domain, holder, cost centre, VM, line
-        cents = shared(half_away(sum(net for _, net in lines.values())), lines, (1, 2, 5, 3))
-        for key, (_, net) in lines.items():
-            printed[key] = [ratio(net / 100), f"{cents[key] // 100}.{cents[key] % 100:02d}"]
-    return {"lines": printed, "touched": {rule: len(keys) for rule, keys in touched.items()}}
+        add(*of_piece(piece), piece.begin, piece.cost, piece.touched)
+    for true_up in true_ups:
+        add(*of_true_up(true_up, book), true_up.active[0], true_up.amount, {"minimum by " + true_up.row["per"]})
+    for lines in found.values():
+        in_order = [lines[key] for key in sorted(lines, key=str.encode)]
+        total = half_away(sum(line.net for line in in_order) * 100)
+        cents = shared(total, in_order, ("domain", "holder", "centre", "vm"))
+        for line in in_order:
+            line.cents = cents[line.key]
+    return found

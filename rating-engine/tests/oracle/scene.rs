@@ -1,6 +1,6 @@
 //! VMs, volumes and what else there is, as syncs and usage records see it.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use cloudstack_usage::{
     Domain, DomainId, Holder, Kind, OfferingId, Owner, Project, ProjectId, Snapshot, Tag, Vm, VmId,
     Volume, VolumeId,
@@ -98,6 +98,24 @@ fn tags(draws: &mut Draws) -> Vec<Tag> {
     }
     if draws.chance(10) {
         tags.push(Tag::new("Billing:noDisk", "x"));
+    }
+    if draws.chance(40) {
+        tags.push(Tag::new(
+            "Service",
+            draws.of(&[
+                "Backup",
+                "Care",
+                "Managed",
+                "Backup,Managed",
+                "Care, Backup",
+            ]),
+        ));
+    }
+    if draws.chance(40) {
+        tags.push(Tag::new(
+            "Package",
+            draws.of(&["Gold", "Silver", "Gold,Silver"]),
+        ));
     }
     if draws.chance(30) {
         tags.push(Tag::new("CostCenter", draws.of(&["4711", "47|12"])));
@@ -198,11 +216,17 @@ pub(crate) fn usage(
         for vm in vms {
             let steady = always[vm.number as usize];
             let (used, allocated) = (seconds(draws, steady), seconds(draws, steady));
+            let os = if vm.number % 2 == 0 {
+                "Windows"
+            } else {
+                "Linux"
+            };
             for (usage_type, used) in [(1, used), (2, allocated)] {
                 let mut fields = json!({
                     "usageid": id(3, vm.number), "virtualmachineid": id(3, vm.number),
                     "cpunumber": if vm.number == 1 && day > from + 4 { 8 } else { 3 },
                     "memory": 2048 + 1024 * vm.number, "offeringid": id(5, vm.number % 2),
+                    "templateid": id(9, vm.number % 2), "oscategoryname": os,
                 });
                 record(&mut records, &mut fields, usage_type, vm.holding, day, used);
             }
@@ -247,8 +271,54 @@ pub(crate) fn usage(
     // some come twice
     let copies = records.iter().filter(|_| draws.chance(5));
     let copies: Vec<Value> = copies.cloned().collect();
+    let others = others(draws, &records);
     records.extend(copies);
+    records.extend(others);
     records
+}
+
+/// Records of other windows that overlap those that there are, and others of the same.
+fn others(draws: &mut Draws, records: &[Value]) -> Vec<Value> {
+    let (hour, dirty) = (3_600, draws.chance(50));
+    let mut others = Vec::new();
+    for record in records {
+        if !dirty || !draws.chance(4) {
+            continue;
+        }
+        let start = record["startdate"].as_str().unwrap();
+        let start = DateTime::parse_from_str(start, "%Y-%m-%dT%H:%M:%S%z").unwrap();
+        let (from, hours) = draws.of(&[(0, 24), (6, 12), (12, 24), (-18, 24), (20, 1)]);
+        let used = match draws.below(3) {
+            0 => hours * hour,
+            1 => 1 + i64::from(draws.below(600)),
+            _ => i64::from(draws.below(86_400)).min(hours * hour),
+        };
+        let mut other = record.clone();
+        let begin = start + TimeDelta::hours(from);
+        let end = begin + TimeDelta::hours(hours) - TimeDelta::seconds(1);
+        other["startdate"] = json!(begin.format("%Y-%m-%dT%H:%M:%S%z").to_string());
+        other["enddate"] = json!(end.format("%Y-%m-%dT%H:%M:%S%z").to_string());
+        let (raw, unit) = raw(
+            record["usagetype"] == 4 || record["usagetype"] == 5,
+            used.unsigned_abs(),
+        );
+        other["usage"] = json!(format!("{raw} {unit}"));
+        other["rawusage"] = json!(raw);
+        others.push(other);
+    }
+    others
+}
+
+/// An amount as CloudStack writes it, and its unit.
+fn raw(is_bytes: bool, used: u64) -> (String, &'static str) {
+    if is_bytes {
+        return (used.to_string(), "bytes");
+    }
+    let micros = (used * 1_000_000 + 1_800) / 3_600;
+    (
+        format!("{}.{:06}", micros / 1_000_000, micros % 1_000_000),
+        "Hrs",
+    )
 }
 
 fn seconds(draws: &mut Draws, always: bool) -> Option<u64> {
@@ -269,15 +339,7 @@ fn record(
     used: Option<u64>,
 ) {
     let Some(used) = used else { return };
-    let (raw, unit) = if usage_type == 4 || usage_type == 5 {
-        (used.to_string(), "bytes")
-    } else {
-        let micros = (used * 1_000_000 + 1_800) / 3_600;
-        (
-            format!("{}.{:06}", micros / 1_000_000, micros % 1_000_000),
-            "Hrs",
-        )
-    };
+    let (raw, unit) = raw(usage_type == 4 || usage_type == 5, used);
     let date = at(day * DAY).format("%Y-%m-%d");
     fields["usagetype"] = json!(usage_type);
     fields["usage"] = json!(format!("{raw} {unit}"));

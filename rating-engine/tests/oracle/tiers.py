@@ -32,6 +32,8 @@ def of_units(price, quantity, total):
     quantity, total = paid(price, quantity), paid(price, total)
     if "block" in price:
         return ceil(quantity / Fraction(price["block"])) * Fraction(price["amount"])
+    if "percent" in price:
+        return quantity * Fraction(price["percent"]) / 100
     if "tiers" not in price:
         return quantity * Fraction(price["amount"])
     if price.get("tier_mode") == "volume":
@@ -49,5 +51,6 @@ def reached(price, quantity):
 
 
 def flats(price, quantity, before):
-    """Flat amounts of the tiers that so many units reach, beyond those that `before` tiers have."""
-    return sum(Fraction(tier.get("flat", 0)) for tier in price["tiers"][before : reached(price, quantity)])
+    """Flat amounts of the tiers that so many units reach and `before`, if there were any, did not."""
+    had = 0 if before is None else reached(price, before)
+    return sum(Fraction(tier.get("flat", 0)) for tier in price["tiers"][had : reached(price, quantity)])

@@ -6,6 +6,7 @@ Source: DESIGN §4 "Time", placing used time in its window, and "Dirty usage", i
 import json
 from fractions import Fraction
 
+import cleaning
 from basics import COUNTED, EVER, half_away, millis
 
 # what tells windows of one stream apart
@@ -13,14 +14,16 @@ OF_A_WINDOW = ("startdate", "enddate", "rawusage", "usage", "description", "tags
 
 
 class Usage:
-    def __init__(self, pages):
+    def __init__(self, pages, policies):
         self.streams = {}
         for page in pages:
             for record in page["listusagerecordsresponse"]["usagerecord"]:
                 self.add(record)
-        windows = [window for stream in self.streams.values() for window in stream["windows"]]
-        self.starts = {window[0] for window in windows}
-        self.ends = {window[1] for window in windows}
+        windows = [window for stream in self.streams.values() for window in stream["records"]]
+        self.starts = {start for start, *_ in windows}
+        self.ends = {end for _, end, _ in windows}
+        for stream in self.streams.values():
+            stream["windows"] = cleaning.clean(stream, policies)
 
     def add(self, record):
         """Time in whole seconds (as milliseconds), half-open windows, bytes as they are."""
@@ -29,16 +32,12 @@ class Usage:
         end += 1000 if end % 60_000 == 59_000 else 0
         raw = Fraction(record["rawusage"])
         used = int(raw) if record["usagetype"] in COUNTED else half_away(raw * 3600) * 1000
-        stream = self.streams.setdefault(key, {"record": record, "windows": [], "copied": set()})
-        # identical copies are billed once
-        if (start, end, used) in stream["windows"]:
-            stream["copied"].add((start, end))
-        else:
-            stream["windows"].append((start, end, used))
+        stream = self.streams.setdefault(key, {"record": record, "records": [], "noted": {}})
+        stream["records"].append((start, end, used))
 
     def place(self, stream, created):
         """Begin, end and amount of what was used in each window."""
-        windows = sorted(stream["windows"])
+        windows = stream["windows"]
         if stream["record"]["usagetype"] in COUNTED:
             return windows
         whole = [used == end - start for start, end, used in windows]
@@ -53,6 +52,8 @@ class Usage:
         placed = []
         for index, (start, end, used) in enumerate(windows):
             before, after = beside(index, -1), beside(index, 1)
+            if used > end - start:  # lies nowhere in particular
+                before = after = "unknown"
             if whole[index]:
                 placed.append((start, end, used))
             elif before == "nothing" and after in ("whole", "part"):
