@@ -59,6 +59,19 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Whether entries of it happened once, rather than are there: lists of these reach back for a
+    /// time only, so that one which is no longer listed is no change.
+    ///
+    /// ```
+    /// use cloudstack_usage::Kind;
+    ///
+    /// assert!(Kind::TagEvent.is_event());
+    /// assert!(!Kind::Tag.is_event());
+    /// ```
+    pub fn is_event(self) -> bool {
+        matches!(self, Self::TagEvent | Self::VmEvent)
+    }
+
     /// Every kind, in the order in which a sync lists them.
     pub const ALL: &'static [Self] = &[
         Self::Domain,

@@ -154,25 +154,17 @@ fn explain(place: &str, error: mysql::Error) -> Error {
                 ErrorKind::Unauthorized,
                 format!(
                     "{place} refuses this user; check user, password (given by the environment \
-                     or a file) and grants: {}",
-                    refused.message
+                     or a file) and grants"
                 ),
             ),
-            1040 | 1053 | 1203 | 1205 | 1213 => (
-                ErrorKind::Unavailable,
-                format!("{place} is busy: {}", refused.message),
-            ),
+            1040 | 1053 | 1203 | 1205 | 1213 => {
+                (ErrorKind::Unavailable, format!("{place} is busy"))
+            }
             1049 | 1146 | 1054 => (
                 ErrorKind::Configuration,
-                format!(
-                    "{place} does not have what CloudStack's databases have: {}",
-                    refused.message
-                ),
+                format!("{place} does not have what CloudStack's databases have"),
             ),
-            _ => (
-                ErrorKind::Internal,
-                format!("{place} failed: {}", refused.message),
-            ),
+            _ => (ErrorKind::Internal, format!("{place} failed")),
         },
         mysql::Error::IoError(_) | mysql::Error::DriverError(_) | mysql::Error::CodecError(_) => (
             ErrorKind::Transport,

@@ -41,7 +41,7 @@ pub(super) fn explain(place: &str, error: &mysql::Error) -> Option<String> {
             "{place} offers no TLS; set a certificate there (ssl_cert, ssl_key), or use tls=off"
         )),
         #[cfg(feature = "sql-tls")]
-        mysql::Error::TlsError(error) => Some(format!("{place}: TLS cannot be used ({error})")),
+        mysql::Error::TlsError(_) => Some(format!("{place}: TLS cannot be used")),
         _ => {
             // rustls tells what is wrong with a certificate as data that is invalid
             let error = input_error(error)?;
@@ -49,7 +49,7 @@ pub(super) fn explain(place: &str, error: &mysql::Error) -> Option<String> {
                 && error.to_string().contains("certificate");
             is_of_certificate.then(|| {
                 format!(
-                    "{place} does not prove who it is ({error}); name the certificate of its \
+                    "{place} does not prove who it is; name the certificate of its \
                      authority by tls-ca=FILE, and the host as its certificate does"
                 )
             })

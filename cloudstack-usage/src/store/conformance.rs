@@ -62,6 +62,7 @@ macro_rules! store_conformance {
             syncs_are_recorded_and_go_forward,
             snapshots_come_back_as_they_were_put,
             an_unchanged_snapshot_says_so,
+            an_event_that_is_not_listed_any_more_is_no_change,
             incomplete_lists_are_told_from_absence,
             how_far_back_events_are_listed_is_known,
             rejections_stand_until_they_can_be_read,
@@ -838,6 +839,45 @@ pub fn an_unchanged_snapshot_says_so(store: &mut dyn UsageStore) {
         (counts.appeared, counts.vanished, counts.unchanged),
         (1, 1, number - 1)
     );
+}
+
+/// Lists of events reach back for a time only: what drops out of them is no change of the cloud,
+/// and gone from the snapshot all the same.
+pub fn an_event_that_is_not_listed_any_more_is_no_change(store: &mut dyn UsageStore) {
+    let first = full_snapshot(10);
+    let events = first.tag_events.len() + first.vm_events.len();
+    assert!(!first.tag_events.is_empty() && !first.vm_events.is_empty());
+    let all = put_snapshot(store, &first).snapshot.unwrap().appeared;
+    let mut later = full_snapshot(11);
+    later.tag_events.clear();
+    later.vm_events.clear();
+    let entry = put_snapshot(store, &later);
+    assert!(!entry.changed());
+    let counts = entry.snapshot.unwrap();
+    assert_eq!((counts.appeared, counts.vanished), (0, 0));
+    assert_eq!(counts.unchanged, all - count(events));
+    // a new one is news, and a tag that is gone a change
+    let mut news = full_snapshot(12);
+    news.vm_events.clear();
+    news.tags.clear();
+    let entry = put_snapshot(store, &news);
+    let counts = entry.snapshot.unwrap();
+    let (tags, tag_events) = (first.tags.len(), first.tag_events.len());
+    assert!(entry.changed());
+    assert_eq!(
+        (counts.appeared, counts.vanished),
+        (count(tag_events), count(tags))
+    );
+    let read = read_snapshots(store, None);
+    let listed: Vec<usize> = read
+        .iter()
+        .map(|one| one.tag_events.len() + one.vm_events.len())
+        .collect();
+    assert_eq!(listed, [events, 0, tag_events]);
+}
+
+fn count(length: usize) -> u64 {
+    u64::try_from(length).unwrap()
 }
 
 /// Which kinds were listed completely comes back with each snapshot, also where nothing

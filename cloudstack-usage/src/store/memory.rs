@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 
 use super::document::{Document, DocumentDigest, DocumentEntry, DocumentKind};
-use super::entity::entities;
+use super::entity::{Entity, entities};
 use super::error::StoreError;
 use super::label::{LabelChange, LabelVersion};
 use super::merge::{MultisetChange, compare_multisets, keep_first_domain};
@@ -97,9 +97,15 @@ impl Cloud {
         let unchanged = shared(&before, &now);
         let completeness_changed =
             last.is_some_and(|last| last.complete != fetch.snapshot.complete);
+        let events = |entities: &[Entity]| -> Vec<Entity> {
+            let events = entities.iter().filter(|entity| entity.kind.is_event());
+            events.cloned().collect()
+        };
+        let (events_before, events_now) = (events(&before), events(&now));
+        let events_gone = count(events_before.len()) - shared(&events_before, &events_now);
         let counts = SnapshotCounts {
             appeared: count(now.len()) - unchanged,
-            vanished: count(before.len()) - unchanged,
+            vanished: count(before.len()) - unchanged - events_gone,
             unchanged,
             completeness_changed,
             rejected: 0,
@@ -107,8 +113,10 @@ impl Cloud {
         let same_moment = last.is_some_and(|last| last.at == fetch.snapshot.at);
         let reaches_as_far =
             last.is_none_or(|last| last.vm_events_from == fetch.snapshot.vm_events_from);
-        let same =
-            counts.appeared + counts.vanished == 0 && !completeness_changed && reaches_as_far;
+        let same = before.len() == now.len()
+            && counts.appeared == 0
+            && !completeness_changed
+            && reaches_as_far;
         if !(same_moment && same) {
             self.snapshots.push(fetch.snapshot.clone());
         }

@@ -125,7 +125,7 @@ start_server() {
     server_pid=$!
     # the port answers when the server is ready; it may take long on a busy machine
     tries=0
-    until grep -q 'ready for connections' "$folder/server.log"; do
+    until grep -q 'ready for connections' "$folder/server.log" 2>/dev/null; do
         tries=$((tries + 1))
         if [ "$tries" -gt 240 ] || ! kill -0 "$server_pid" 2>/dev/null; then
             cat "$folder/server.log" >&2

@@ -30,7 +30,7 @@ pub(crate) fn proration_of(plan: &Plan<'_>, price: &Price) -> Option<Proration> 
 }
 
 /// Replaces the quantities of all parts whose price counts days or hours. A day that
-/// belongs to two of a resource's spans is the later one's.
+/// belongs to two of a resource's uses is the later one's.
 pub(crate) fn apply(plan: &Plan<'_>, timelines: &[Timeline<'_, '_>], parts: &mut [Part]) {
     let counts = |price| proration_of(plan, price).is_some();
     if !plan.book.prices.iter().any(counts) {
@@ -64,9 +64,10 @@ pub(crate) fn apply(plan: &Plan<'_>, timelines: &[Timeline<'_, '_>], parts: &mut
             continue;
         };
         members.sort_by_key(|&index| {
+            // by the use that they were cut from: a cut must not give a day to another use
             parts
                 .get(index)
-                .map_or((0, 0, 0), |part| (part.start, part.end, part.stream))
+                .map(|part| (part.use_of, part.start, part.end, part.stream))
         });
         count(plan, timelines, (proration, month.period), parts, &members);
     }
@@ -121,22 +122,27 @@ fn count(
     }
 }
 
-/// Time that is counted already, by ranges apart from each other, the last ones first.
+/// Time that is counted already, by ranges apart from each other.
 #[derive(Debug, Default)]
 struct Taken(Vec<Range<NaiveDateTime>>);
 
 impl Taken {
-    /// Adds a range that begins no later than those before it: how much of it was free.
-    fn take(&mut self, mut range: Range<NaiveDateTime>) -> TimeDelta {
+    /// Adds a range: how much of it was free.
+    fn take(&mut self, range: Range<NaiveDateTime>) -> TimeDelta {
         if range.is_empty() {
             return TimeDelta::zero();
         }
         let mut free = range.end - range.start;
-        while let Some(next) = self.0.pop_if(|next| next.start <= range.end) {
-            free -= next.end.min(range.end) - next.start;
-            range.end = range.end.max(next.end);
-        }
-        self.0.push(range);
+        let mut hull = range.clone();
+        self.0.retain(|other| {
+            let apart = other.end < range.start || range.end < other.start;
+            if !apart {
+                free -= other.end.min(range.end) - other.start.max(range.start);
+                hull = hull.start.min(other.start)..hull.end.max(other.end);
+            }
+            apart
+        });
+        self.0.push(hull);
         free
     }
 }

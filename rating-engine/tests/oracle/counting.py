@@ -88,7 +88,7 @@ def counted_units(piece, how, book, period_end):
 
 
 def by_days(pieces, book, period_end):
-    """A day that belongs to two pieces of a resource is the later one's."""
+    """A day that belongs to two uses of a resource, or pieces of one, is the later one's."""
     things = {}
     for piece in pieces:
         how = proration(piece, book)
@@ -96,7 +96,7 @@ def by_days(pieces, book, period_end):
             things.setdefault((piece.priced_thing, piece.month, how), []).append(piece)
     for (_, month, how), group in things.items():
         owner = {}
-        for piece in sorted(group, key=lambda piece: (piece.begin, piece.end)):
+        for piece in sorted(group, key=lambda piece: (piece.span, piece.begin)):
             for unit in counted_units(piece, how, book, period_end):
                 owner[unit] = piece
         for piece in group:

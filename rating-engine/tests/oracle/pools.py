@@ -42,10 +42,10 @@ def pool_key(piece, book):
 
 def order(piece):
     """By the use that a piece was cut from, since other cuts must not pass units on to another:
-    what begins first, of these what ends first, then by the resource."""
+    what begins first, of these what ends first, then by the resource, a VM's running time first."""
     begun = piece.price.get("from")
     start = max(piece.span[0], millis(begun)) if begun else piece.span[0]
-    return (start, piece.span[1], piece.record["usageid"], piece.begin)
+    return (start, piece.span[1], piece.record["usageid"], piece.record["usagetype"], piece.begin)
 
 
 def by_month(pool):

@@ -27,7 +27,7 @@ pub(super) struct Staged {
 }
 
 /// An entry is found again by its content and its number among identical ones.
-type Standing = BTreeMap<([u8; 16], i64), i64>;
+type Standing = BTreeMap<([u8; 16], i64), (i64, Kind)>;
 
 /// Stores a snapshot; within a transaction. One that says what the last one of the same
 /// moment said adds nothing.
@@ -48,19 +48,20 @@ pub(super) fn put(
             appeared.push((entity, fingerprint, copy));
         }
     }
-    counts.vanished = count(standing.len());
+    let vanished = standing.values().filter(|(_, kind)| !kind.is_event());
+    counts.vanished = count(vanished.count());
 
     let last = last_snapshot(database, cloud)?;
     counts.completeness_changed = last
         .as_ref()
         .is_some_and(|last| last.complete != staged.complete);
-    let same = counts.appeared + counts.vanished == 0 && !counts.completeness_changed;
+    let same = counts.appeared == 0 && standing.is_empty() && !counts.completeness_changed;
     let is_as_known = |last: Seen| last.at == at && last.vm_events_from == staged.vm_events_from;
     if same && last.is_some_and(is_as_known) {
         return Ok(counts);
     }
     let snapshot = insert_snapshot(database, cloud, at, staged)?;
-    let vanished: Vec<i64> = standing.into_values().collect();
+    let vanished: Vec<i64> = standing.into_values().map(|(id, _)| id).collect();
     close(database, snapshot, &vanished)?;
     let rows: Vec<Vec<Value>> = appeared
         .into_iter()
@@ -95,11 +96,12 @@ fn numbered(entities: &[Entity]) -> impl Iterator<Item = (&Entity, [u8; 16], i64
 }
 
 fn standing(database: &mut Database, cloud: i64) -> Result<Standing, StoreError> {
-    let sql = "SELECT fingerprint, copy, id FROM csb_entity
+    let sql = "SELECT fingerprint, copy, id, kind FROM csb_entity
         WHERE cloud = ? AND until_snapshot IS NULL";
     let mut standing = Standing::new();
     database.each(TABLE, sql, (cloud,), &mut |row| {
-        standing.insert((row.short_hash(0)?, row.number(1)?), row.number(2)?);
+        let kind = parse_kind(&row.text(3)?).map_err(|error| row.corrupt(error))?;
+        standing.insert((row.short_hash(0)?, row.number(1)?), (row.number(2)?, kind));
         Ok(())
     })?;
     Ok(standing)

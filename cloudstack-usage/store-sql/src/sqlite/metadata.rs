@@ -12,7 +12,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::SqliteStore;
 use super::failure::Failure;
 use super::time::{instant, millis};
-use crate::columns::{kinds_json, parse_kind, parse_kinds};
+use crate::columns::{count, kinds_json, parse_kind, parse_kinds};
 
 /// A snapshot as it goes into the database.
 #[derive(Debug)]
@@ -22,8 +22,9 @@ pub(super) struct Staged {
     pub(super) vm_events_from: Option<DateTime<Utc>>,
 }
 
-/// An entry is found again by its content and its number among identical ones.
-type Standing = BTreeMap<([u8; 16], i64), i64>;
+/// An entry, by its row and what kind it is, is found again by its content and its number among
+/// identical ones.
+type Standing = BTreeMap<([u8; 16], i64), (i64, Kind)>;
 
 /// Stores a snapshot; within a transaction. One that says what the last one of the same
 /// moment said adds nothing.
@@ -45,19 +46,20 @@ pub(super) fn put(
             appeared.push((entity, fingerprint, copy));
         }
     }
-    counts.vanished = u64::try_from(standing.len()).unwrap_or(u64::MAX);
+    let vanished = standing.values().filter(|(_, kind)| !kind.is_event());
+    counts.vanished = count(vanished.count());
 
     let last = last_snapshot(connection, failure, cloud)?;
     counts.completeness_changed = last
         .as_ref()
         .is_some_and(|last| last.complete != staged.complete);
-    let same = counts.appeared + counts.vanished == 0 && !counts.completeness_changed;
+    let same = counts.appeared == 0 && standing.is_empty() && !counts.completeness_changed;
     let events_from = staged.vm_events_from.map(millis);
     if same && last.is_some_and(|last| last.at == at && last.vm_events_from == events_from) {
         return Ok(counts);
     }
     let snapshot = insert_snapshot(connection, failure, cloud, at, staged)?;
-    for id in standing.into_values() {
+    for (id, _) in standing.into_values() {
         connection
             .prepare_cached("UPDATE csb_entity SET until_snapshot = ? WHERE id = ?")
             .and_then(|mut statement| statement.execute(params![snapshot, id]))
@@ -87,16 +89,23 @@ fn standing(
     failure: &Failure,
     cloud: i64,
 ) -> Result<Standing, StoreError> {
-    let sql = "SELECT fingerprint, copy, id FROM csb_entity
+    let sql = "SELECT fingerprint, copy, id, kind FROM csb_entity
         WHERE cloud = ? AND until_snapshot IS NULL";
-    connection
+    let rows: Vec<([u8; 16], i64, i64, String)> = connection
         .prepare_cached(sql)
         .and_then(|mut statement| {
-            let rows = statement
-                .query_map([cloud], |row| Ok(((row.get(0)?, row.get(1)?), row.get(2)?)))?;
+            let rows = statement.query_map([cloud], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+            })?;
             rows.collect()
         })
-        .map_err(failure.of("csb_entity"))
+        .map_err(failure.of("csb_entity"))?;
+    rows.into_iter()
+        .map(|(fingerprint, copy, id, kind)| {
+            let kind = parse_kind(&kind).map_err(|error| failure.corrupt("csb_entity", error))?;
+            Ok(((fingerprint, copy), (id, kind)))
+        })
+        .collect()
 }
 
 /// What is noted of a snapshot as a whole.
