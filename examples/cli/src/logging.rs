@@ -20,8 +20,9 @@ pub(crate) fn start(format: LogFormat, usual: &str) {
         .with_default_directive(usual.parse().unwrap_or_default())
         .with_env_var("CSBILL_LOG")
         .from_env_lossy();
-    // what the protocol's library tells in detail holds the password
-    let filter = match "lapin=warn".parse() {
+    // what the library of the protocol tells in detail holds the password, and what goes wrong is
+    // told by the listener: an exchange that has to be made first is no error
+    let filter = match "lapin=off".parse() {
         Ok(directive) => filter.add_directive(directive),
         Err(_) => filter,
     };
