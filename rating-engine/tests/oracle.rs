@@ -282,6 +282,10 @@ const RULES: &[&str] = &[
     "deposit",
     "tax",
     "tax of some things",
+    "selected by name",
+    "selected by resource_tag",
+    "selected by in_zone",
+    "selected by at_least",
 ];
 
 fn assert_rules_were_used(opinions: &[Opinion]) {

@@ -126,8 +126,9 @@ fn member<'p>(
     let timeline = timelines.get(part.stream)?;
     let (_, charge) = timeline.charge_of(part)?;
     let units = Exact::ratio(charge.level, price.unit.size())?;
-    let span = i128::from(part.end - part.start);
-    let used = Exact::ratio(i128::from(part.used_millis), span)?;
+    // that of the whole use: a cut leaves whole milliseconds on both sides, and no level changes
+    let (start, end) = part.use_of;
+    let used = Exact::ratio(i128::from(part.use_millis), i128::from(end - start))?;
     let mut by_unit = price.clone();
     if let PriceKind::Graduated(tiers) = &mut by_unit.kind {
         for tier in tiers {

@@ -40,8 +40,9 @@ pub(crate) struct Part {
     pub(crate) charge: usize,
     pub(crate) start: i64,
     pub(crate) end: i64,
-    /// Beginning and end of the placed use that it was cut from.
+    /// Beginning and end of the placed use that it was cut from, and its time.
     pub(crate) use_of: (i64, i64),
+    pub(crate) use_millis: i64,
     pub(crate) used_millis: i64,
     /// The time that its price counts: days or hours where it knows only those.
     pub(crate) counted_millis: i64,
@@ -91,6 +92,7 @@ struct Used {
     start: i64,
     end: i64,
     use_of: (i64, i64),
+    use_millis: i64,
     /// The stream's amount: milliseconds, bytes, a count, or bytes x milliseconds.
     amount: i128,
     millis: i64,
@@ -251,19 +253,22 @@ impl<'p, 'a> Timeline<'p, 'a> {
         let (start, end) = (span.start.max(interval.start), span.end.min(interval.end));
         let amount = span.within(start, end);
         let usage_type = subject.stream.key.usage_type;
-        let millis = if usage_type.is_counter() {
-            0
-        } else if subject.stream.holds_bytes {
-            end - start
-        } else {
-            i64::try_from(amount).unwrap_or(i64::MAX)
+        let millis = |amount, length| {
+            if usage_type.is_counter() {
+                0
+            } else if subject.stream.holds_bytes {
+                length
+            } else {
+                i64::try_from(amount).unwrap_or(i64::MAX)
+            }
         };
         Used {
             start,
             end,
             use_of: (span.start, span.end),
+            use_millis: millis(span.amount, span.end - span.start),
             amount,
-            millis,
+            millis: millis(amount, end - start),
             placement: span.placement,
             records: span.records_within(start, end),
         }
@@ -301,6 +306,7 @@ impl<'p, 'a> Timeline<'p, 'a> {
                 start: used.start,
                 end: used.end,
                 use_of: used.use_of,
+                use_millis: used.use_millis,
                 // a percentage has money as its quantity, no time
                 used_millis: decided.of.map_or(used.millis, |_| 0),
                 counted_millis: used.millis,

@@ -55,9 +55,14 @@ def half_away(value):
     return (2 * value.numerator + value.denominator) // (2 * value.denominator)
 
 
-def text_of(cents):
-    """Cents as they are printed."""
-    return f"{'-' if cents < 0 else ''}{abs(cents) // 100}.{abs(cents) % 100:02d}"
+def half_even(value):
+    return round(value)  # of a Fraction, by the banker's rule
+
+
+def text_of(coins, minor):
+    """A number of the smallest coins as it is printed."""
+    sign, coins = "-" if coins < 0 else "", abs(coins)
+    return f"{sign}{coins // minor}" + (f".{coins % minor:0{len(str(minor)) - 1}d}" if minor > 1 else "")
 
 
 def escaped(text, separator):

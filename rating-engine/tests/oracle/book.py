@@ -5,10 +5,11 @@ Source: DESIGN §4 "Choosing the price" and "Discounts"; docs/price-book.md `[[p
 """
 
 from datetime import datetime, timezone
+from fnmatch import fnmatchcase
 from fractions import Fraction
 from zoneinfo import ZoneInfo
 
-from basics import GIB, millis
+from basics import GIB, half_away, half_even, millis
 from things import has
 
 # what holds where a book says nothing
@@ -16,8 +17,9 @@ EXEMPTIONS = [
     {"id": f"Billing:{value}", "tag": f"Billing={value}", "meters": [meter]}
     for meter, value in (("cpu", "noCPU"), ("ram", "noRAM"), ("disk", "noDisk"))
 ]
-# selectors from the narrowest, and where a record has what they ask for
-SELECTORS = (("offering", "offeringid"), ("template", "templateid"), ("os_category", "oscategoryname"))
+# where a record has what selectors ask for; all selectors from the narrowest
+FIELDS = {"offering": "offeringid", "template": "templateid", "os_category": "oscategoryname", "in_zone": "zoneid"}
+SELECTORS = ("offering", "template", "os_category", "name", "resource_tag", "in_zone")
 
 
 def in_order(discounts):
@@ -26,7 +28,10 @@ def in_order(discounts):
 
 
 # rows that may begin or end within a period
-ROWS = ("price", "os_image", "service", "package", "exemption", "discount", "factor", "minimum", "maximum", "credit", "tax")
+ROWS = (
+    *("price", "os_image", "service", "package", "exemption"),
+    *("discount", "factor", "minimum", "maximum", "credit", "tax"),
+)
 
 
 class Book:
@@ -38,6 +43,20 @@ class Book:
         for kind in ("service", "package"):
             own = [row for row in rows.get(kind, []) if {"amount", "tiers", "percent"} & set(row)]
             self.prices += [row | {kind: row["id"]} for row in own]
+
+    def account(self, path):
+        """Whose statement it is: the nearest domain that has one of its own, else the top-level."""
+        own = [self.cloud.domain_named(name) for name in self.rows.get("own_statements", [])]
+        top = path[-2] if len(path) > 1 else path[0]
+        return next((domain for domain in path if domain in own), top)
+
+    @property
+    def minor(self):
+        """How many of the smallest coin a unit of the currency is (ISO 4217)."""
+        return {"JPY": 1, "KWD": 1000}.get(self.rows["currency"], 100)
+
+    def rounded(self, value):
+        return half_even(value) if self.rows.get("rounding") == "half-even" else half_away(value)
 
     def instants(self):
         """When a row begins or ends to hold."""
@@ -73,7 +92,7 @@ class Book:
             return (1, len(path) - path.index(name)) if name in path else None
         return ({"project": 2, "vm": 3, "volume": 4}[kind], 0) if position[kind] == name else None
 
-    def price(self, kind, name, record, position, at, time):
+    def price(self, kind, name, resource, position, at, time):
         """The nearest and narrowest price of a thing, where asked of one time of a VM alone."""
         best = None
         for row in self.prices:
@@ -82,12 +101,23 @@ class Book:
                 continue
             if time and row.get("basis", self.rows["compute"]) != time:
                 continue
-            if any(selector in row and row[selector] != record.get(field) for selector, field in SELECTORS):
+            reaches, least = self.reaches(row, resource.record)
+            if not (reaches and self.selects(row, resource)):
                 continue
-            rank = (near, *(selector in row for selector, _ in SELECTORS))
+            asked = [size in least for size in ("size", "ram", "cpus")]
+            sizes = [least.get(size, 0) for size in ("cpus", "ram", "size")]
+            rank = (near, *(selector in row for selector in SELECTORS), *asked, *sizes)
             if best is None or rank > best[0]:
                 best = (rank, row)
         return best and best[1]
+
+    def selects(self, row, resource):
+        if any(field in row and row[field] != resource.record.get(name) for field, name in FIELDS.items()):
+            return False
+        if "name" in row and not (resource.name and fnmatchcase(resource.name, row["name"])):
+            return False
+        wanted = row.get("resource_tag")
+        return wanted is None or tuple(wanted.split("=")) in [(key, value) for key, value, *_ in resource.tags]
 
     def has_price(self, kind, name, position, at):
         """Whether a price concerns the customer, for whatever resources it is."""
@@ -99,8 +129,9 @@ class Book:
         lists = [row[list] for list in ("meters", "services", "packages") if list in row]
         return not lists or name in row.get(kind + "s", [])
 
-    def exemption(self, meter, tags, at):
-        """The rule that switches the meter off, if its tag is there."""
+    def exemption(self, meter, own, of_vm, at):
+        """The rule that switches the meter off, if its tag is there: of the resource or its VM."""
+        tags = own if self.rows.get("vm_tags_on_volumes") == "own" else own + of_vm
         for row in self.rows.get("exemption", EXEMPTIONS):
             if meter in row["meters"] and self.valid(row, at) and has(tags, *row["tag"].split("=")):
                 return row["id"]
@@ -173,10 +204,11 @@ class Book:
         is_vm = record["usagetype"] in (1, 2)
         sizes = {
             "cpus": record.get("cpunumber") if is_vm else None,
+            "ram": record.get("memory") if is_vm else None,
             "size": None if is_vm else record.get("size"),
         }
-        asked = row.get("at_least", {})
-        least = {name: int(text.split()[0]) * GIB if name == "size" else text for name, text in asked.items()}
+        units = {"cpus": 1, "ram": 1024, "size": GIB}
+        least = {name: int(str(text).split()[0]) * units[name] for name, text in row.get("at_least", {}).items()}
         return all(sizes[name] is not None and sizes[name] >= value for name, value in least.items()), least
 
     def factors(self, thing, price, record, position, at):

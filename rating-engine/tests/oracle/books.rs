@@ -240,22 +240,36 @@ pub(crate) fn prices(draws: &mut Draws, kind: &str, name: &str, sold: bool) -> V
     rows
 }
 
-/// What kind of resources a price is for.
+/// What kind of resources a price is for; no two of a kind may meet on one resource.
 fn selectors(draws: &mut Draws, name: &str) -> Value {
     let number = draws.below(2);
-    match (name, draws.below(10)) {
-        ("cpu" | "ram" | "vm", 0..3) => json!({ "offering": id(5, number) }),
-        ("disk", 0..3) => json!({ "offering": id(6, number) }),
-        ("cpu" | "vm", 3) => json!({ "template": id(9, number) }),
-        ("cpu" | "vm", 4) => json!({ "os_category": "Linux" }),
-        // each of a VM's times may have a price of its own
-        ("os", 0..4) => json!({ "template": id(9, number), "basis": "running" }),
-        ("os", 4..7) => json!({ "os_category": "Windows", "basis": "allocated" }),
-        ("os", _) => json!({ "os_category": draws.of(&["Linux", "Windows"]), "basis": "running" }),
-        ("vm", 5..7) => json!({ "basis": "running" }),
-        ("vm", _) => json!({ "basis": "allocated" }),
+    let is_vm = matches!(name, "cpu" | "ram" | "vm" | "os");
+    let mut selectors = match draws.below(16) {
+        0..3 if is_vm => json!({ "offering": id(5, number) }),
+        0..3 if name == "disk" => json!({ "offering": id(6, number) }),
+        3 | 4 if is_vm => json!({ "template": id(9, number) }),
+        5 if is_vm => json!({ "os_category": draws.of(&["Linux", "Windows"]) }),
+        6 => json!({ "name": "*1" }),
+        7 => json!({ "resource_tag": draws.of(&["CostCenter=4711", "CostCenter=47|12"]) }),
+        8 => json!({ "in_zone": id(10, number) }),
+        9 if name == "disk" => json!({ "at_least": { "size": "20 GiB" } }),
+        9 => json!({ "at_least": { "cpus": draws.of(&[3, 4]) } }),
+        10 if is_vm => json!({ "at_least": { "ram": "3 GiB" } }),
+        11 if name == "cpu" => json!({ "offering": id(5, number), "at_least": { "cpus": 4 } }),
         _ => json!({}),
+    };
+    // an image says which one
+    let is_of_image = ["template", "os_category"]
+        .iter()
+        .any(|field| selectors[field].is_string());
+    if name == "os" && !is_of_image {
+        selectors["os_category"] = json!(draws.of(&["Linux", "Windows"]));
     }
+    // each of a VM's times may have a price of its own
+    if matches!(name, "vm" | "os") {
+        selectors["basis"] = json!(draws.of(&["running", "allocated"]));
+    }
+    selectors
 }
 
 /// Lists of what a row is for: none is everything.
@@ -343,8 +357,9 @@ pub(crate) fn book(draws: &mut Draws, zone: &str) -> Value {
         draws.of(&prorations)
     };
     let mut book = json!({
-        "schema": 1, "name": "Oracle", "currency": "EUR", "zone": zone, "tag_moments": "seen",
-        "compute": draws.of(&["running", "allocated"]),
+        "schema": 1, "name": "Oracle", "currency": draws.of(&["EUR", "EUR", "JPY", "KWD"]), "zone": zone, "tag_moments": "seen",
+        "compute": draws.of(&["running", "allocated"]), "rounding": draws.of(&["half-away", "half-even"]),
+        "rounding_point": draws.of(&["total", "total", "line-first"]),
         "discount_stacking": draws.of(&["nearest", "best-of", "multiply", "add-capped"]),
         "month": draws.of(&["calendar", "calendar", "h730", "d30", "cap672"]), "proration": proration,
         "price": prices, "os_image": services::os_images(draws), "service": services, "package": packages,
@@ -352,6 +367,12 @@ pub(crate) fn book(draws: &mut Draws, zone: &str) -> Value {
     });
     if draws.chance(20) {
         book["exemption"] = services::exemptions(draws);
+    }
+    if draws.chance(30) {
+        book["vm_tags_on_volumes"] = json!("own");
+    }
+    if draws.chance(30) {
+        book["own_statements"] = draws.of(&[&["ROOT/a/sub"][..], &["ROOT", "ROOT/b"]]).into();
     }
     terms::add(draws, &mut book);
     book

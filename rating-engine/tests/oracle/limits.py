@@ -26,7 +26,7 @@ class TrueUp:
     active: tuple
 
 
-def who(row, piece):
+def who(row, piece, book):
     """Whose charges count together."""
     record, path = piece.record, piece.position["ancestry"]
     holder = record.get("projectid") or record.get("accountid")
@@ -34,12 +34,8 @@ def who(row, piece):
         "resource": ((piece.of and piece.position["vm"]) or record["usageid"], holder),
         "project": (path[0], holder),
         "domain": path[0],
-        "account": account_of(path),
+        "account": book.account(path),
     }[row["per"]]
-
-
-def account_of(path):
-    return path[-2] if len(path) > 1 else path[0]
 
 
 def groups(kind, pieces, book):
@@ -55,7 +51,7 @@ def groups(kind, pieces, book):
             if family not in best or near > best[family][0]:
                 best[family] = (near, row)
         for _, row in best.values():
-            found.setdefault((row["id"], piece.month, who(row, piece)), (row, []))[1].append(piece)
+            found.setdefault((row["id"], piece.month, who(row, piece, book)), (row, []))[1].append(piece)
     return sorted(found.values(), key=lambda group: (reach(group[0]), group[0]["id"]))
 
 
@@ -89,7 +85,8 @@ def maximums(pieces, book):
 
 def minimums(pieces, book, period):
     """From the inside: resources, projects, domains, accounts; what is for everything last."""
-    owed = [(row, members[0].month, who(row, members[0]), members) for row, members in groups("minimum", pieces, book)]
+    of_use = groups("minimum", pieces, book)
+    owed = [(row, members[0].month, who(row, members[0], book), members) for row, members in of_use]
     owed += commitments(book, period, [(row["id"], month, whose) for row, month, whose, _ in owed])
     found = []
     for row, month, whose, members in sorted(owed, key=lambda one: (reach(one[0]), one[0]["id"])):
@@ -99,7 +96,7 @@ def minimums(pieces, book, period):
         if not part:
             continue
         charged = sum(piece.cost for piece in members)
-        inner = [one for one in found if counts_inner(row, whose, active, one)]
+        inner = [one for one in found if counts_inner(row, whose, active, one, book)]
         missing = Fraction(row["amount"]) * part - charged - sum(one.amount for one in inner)
         if missing > 0:
             found.append(true_up(row, whose, members, missing, active, book))
@@ -110,7 +107,7 @@ def reach(row):
     return (LEVELS.index(row["per"]), not set(THINGS) & set(row))
 
 
-def counts_inner(row, whose, active, other):
+def counts_inner(row, whose, active, other, book):
     """Whether a minimum counts what another one made up."""
     level, everything = reach(row)
     meets = active[0] < other.active[1] and other.active[0] < active[1]
@@ -121,7 +118,7 @@ def counts_inner(row, whose, active, other):
         "resource": (other.resource, holder),
         "project": (other.path[0], holder),
         "domain": other.path[0],
-        "account": account_of(other.path),
+        "account": book.account(other.path),
     }[row["per"]]
 
 
@@ -139,7 +136,7 @@ def commitments(book, period, known):
                 whose = project and (project["domain"], name)
             elif kind == "domain" and row["per"] in ("domain", "account"):
                 domain = book.cloud.domain_named(name)
-                if row["per"] == "domain" or account_of(book.cloud.ancestry(domain)) == domain:
+                if row["per"] == "domain" or book.account(book.cloud.ancestry(domain)) == domain:
                     whose = domain
             if whose and (row["id"], month, whose) not in known:
                 yield row, month, whose, []

@@ -3,8 +3,9 @@
 
 Reads a JSON list of cases (`book`, `pages`, `snapshots`, `period`) from the file named on the
 command line and prints, for each case, its statements: lines with exact net and printed amount,
-taxes, credits, and what is payable. Standard library only. Each module names the section of the documents that it was written from; the order
-of `rate` is "the order of everything" of docs/price-book.md.
+taxes, credits, and what is payable. Standard library only. Each module names the section of the
+documents that it was written from; the order of `rate` is "the order of everything" of
+docs/price-book.md.
 """
 
 import json

@@ -27,6 +27,7 @@ class Piece:
     chain: list = field(default_factory=list)  # discounts
     factors: list = field(default_factory=list)
     span: tuple = (0, 0)  # the use that it was cut from
+    span_used: int = 0
     begin: int = 0
     end: int = 0
     used: int = 0  # milliseconds, or what was counted
@@ -116,18 +117,20 @@ class Cutter:
                 position = {"ancestry": path, "project": project, "vm": at_vm, "volume": volume}
                 holding = (own, of_vm if at_vm else [], of_project)
                 tags = [[span for span in spans if span[2] <= left < span[3]] for spans in holding]
-                for piece in self.decide(record, position, tags, left):
-                    piece.span, piece.begin, piece.end, piece.used = (start, end), left, right, amount
+                name = entry and entry["name"]
+                for piece in self.decide(record, name, position, tags, left):
+                    piece.span, piece.span_used = (start, end), used
+                    piece.begin, piece.end, piece.used = left, right, amount
                     piece.born = created if entry else None
                     piece.touched |= {rule for rule, spans in stream["noted"].items() if (start, end) in spans}
                     yield piece
 
-    def decide(self, record, position, tags, at):
+    def decide(self, record, name, position, tags, at):
         """The pieces of an instant: for each thing price, exemption, factors and discounts."""
         centre = next((value for spans in tags for key, value, *_ in spans if key == "CostCenter"), "")
         month = self.book.month(at)
         pieces = []
-        for charge in Things(self.book, record, position, tags, at).charges():
+        for charge in Things(self.book, record, name, position, tags, at).charges():
             thing = (charge.kind, charge.name)
             tax = self.book.tax(thing, position, at)
             piece = Piece(record, *thing, position, centre, charge.price, charge.reason, tax, month=month)

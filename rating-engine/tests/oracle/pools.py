@@ -10,6 +10,7 @@ from fractions import Fraction
 
 import tiers
 from basics import millis
+from book import SELECTORS
 
 
 def of(pieces, book):
@@ -30,12 +31,12 @@ def pool_key(piece, book):
         "resource": (piece.of and piece.position["vm"]) or record["usageid"],
         "project": record.get("projectid") or record.get("accountid"),
         "domain": path[0],
-        "account": path[-2] if len(path) > 1 else path[0],
+        "account": book.account(path),
     }[price.get("accumulate", "resource")]
     scope = dict(price.get("scope", {}))
     if "domain" in scope:
         scope["domain"] = book.cloud.domain_named(scope["domain"])
-    alike = ("offering", "template", "os_category", "basis", "per", "unit", "accumulate", "count_over")
+    alike = (*SELECTORS, "at_least", "basis", "per", "unit", "accumulate", "count_over")
     terms = [price.get(name) for name in alike]
     return json.dumps([piece.kind, piece.name, scope, terms, who, piece.month])
 
@@ -118,7 +119,8 @@ def by_moment(pool):
 
 def units_at_a_moment(piece):
     """Use that nothing places within its time counts evenly over it."""
-    return piece.units * Fraction(piece.used, piece.end - piece.begin)
+    begin, end = piece.span
+    return piece.units * Fraction(piece.span_used, end - begin)
 
 
 def arrivals(pool):

@@ -6,8 +6,7 @@ Source: DESIGN §4 "Numbers": statement, line key, largest remainder.
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from basics import escaped, half_away, key_of
-from limits import account_of
+from basics import escaped, key_of
 
 
 def hamilton(total, parts):
@@ -19,17 +18,17 @@ def hamilton(total, parts):
     return shares
 
 
-def shared(total, lines, levels):
+def shared(total, lines, levels, minor):
     """The cents of each line; groups share the total first, then the lines in each group."""
     if not levels:
-        return dict(zip([line.key for line in lines], hamilton(total, [line.net * 100 for line in lines])))
+        return dict(zip([line.key for line in lines], hamilton(total, [line.net * minor for line in lines])))
     groups = {}
     for line in lines:
         groups.setdefault(getattr(line, levels[0]), []).append(line)
-    sums = [sum(line.net * 100 for line in group) for group in groups.values()]
+    sums = [sum(line.net * minor for line in group) for group in groups.values()]
     cents = {}
     for group, share in zip(groups.values(), hamilton(total, sums)):
-        cents |= shared(share, group, levels[1:])
+        cents |= shared(share, group, levels[1:], minor)
     return cents
 
 
@@ -53,14 +52,14 @@ class Line:
         self.touched |= touched
 
 
-def of_piece(piece):
+def of_piece(piece, book):
     record, path = piece.record, piece.position["ancestry"]
     project = record.get("projectid")
     holder = f"project {project}" if project else f"account {record['accountid']}"
     tax = piece.tax["id"] if piece.tax else ""
     vm = piece.position["vm"] or ""
     fields = [
-        account_of(path),
+        book.account(path),
         path[0],
         holder,
         vm,
@@ -88,7 +87,7 @@ def of_true_up(true_up, book):
     position = {"ancestry": true_up.path, "project": project, "vm": None, "volume": None}
     tax = book.tax(None, position, last)
     tax = tax["id"] if tax else ""
-    account = account_of(true_up.path)
+    account = book.account(true_up.path)
     key = key_of([account, true_up.path[0], true_up.resource, f"minimum {true_up.row['id']}", tax])
     return account, Line(key, true_up.path[0], true_up.holder, project, centre, true_up.vm, tax)
 
@@ -101,13 +100,16 @@ def statements(pieces, true_ups, book):
         found.setdefault(account, {}).setdefault(line.key, line).add(*part)
 
     for piece in pieces:
-        add(*of_piece(piece), piece.begin, piece.cost, piece.touched)
+        add(*of_piece(piece, book), piece.begin, piece.cost, piece.touched)
     for true_up in true_ups:
         add(*of_true_up(true_up, book), true_up.active[0], true_up.amount, {"minimum by " + true_up.row["per"]})
     for lines in found.values():
         in_order = [lines[key] for key in sorted(lines, key=str.encode)]
-        total = half_away(sum(line.net for line in in_order) * 100)
-        cents = shared(total, in_order, ("domain", "holder", "centre", "vm"))
+        if book.rows.get("rounding_point") == "line-first":
+            cents = {line.key: book.rounded(line.net * book.minor) for line in in_order}
+        else:
+            total = book.rounded(sum(line.net for line in in_order) * book.minor)
+            cents = shared(total, in_order, ("domain", "holder", "centre", "vm"), book.minor)
         for line in in_order:
             line.cents = cents[line.key]
     return found

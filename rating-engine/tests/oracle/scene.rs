@@ -227,12 +227,13 @@ pub(crate) fn usage(
                     "cpunumber": if vm.number == 1 && day > from + 4 { 8 } else { 3 },
                     "memory": 2048 + 1024 * vm.number, "offeringid": id(5, vm.number % 2),
                     "templateid": id(9, vm.number % 2), "oscategoryname": os,
+                    "zoneid": id(10, vm.number / 2),
                 });
                 record(&mut records, &mut fields, usage_type, vm.holding, day, used);
             }
         }
         for volume in volumes {
-            let mut fields = json!({ "usageid": id(4, volume.number), "size": volume.size, "offeringid": id(6, volume.number % 2) });
+            let mut fields = json!({ "usageid": id(4, volume.number), "size": volume.size, "offeringid": id(6, volume.number % 2), "zoneid": id(10, volume.number / 2) });
             record(
                 &mut records,
                 &mut fields,

@@ -5,7 +5,7 @@ Source: docs/price-book.md `[[credit]]` and `[[tax]]`; RATING.md §1.15 and 1.16
 
 from fractions import Fraction
 
-from basics import EVER, half_away, key_of, millis, ratio, text_of
+from basics import EVER, key_of, millis, ratio, text_of
 from printing import hamilton
 
 
@@ -22,52 +22,78 @@ def in_order(book):
 
 def settle(statements, book, period):
     """Credits may pay several statements, one after the other by the paths of their domains."""
-    left = {row["id"]: available(row, period) for row in book.rows.get("credit", [])}
+    balances = Balances(book, period)
     paths = {account: book.cloud.latest("domains", account)["path"] for account in statements}
-    return {account: of_account(account, statements[account], left, book, period) for account in sorted(paths, key=paths.get)}
+    in_turn = sorted(paths, key=paths.get)
+    return {account: of_account(account, statements[account], balances, book, period) for account in in_turn}
 
 
-def available(row, period):
-    spent = [entry["amount"] for entry in row.get("spent", []) if millis(entry["until"]) <= period[0]]
-    return max(0, half_away(Fraction(row["amount"]) * 100) - sum(half_away(Fraction(amount) * 100) for amount in spent))
+class Balances:
+    """What is left of each credit."""
+
+    def __init__(self, book, period):
+        self.book = book
+        self.left = {row["id"]: self.available(row, period) for row in book.rows.get("credit", [])}
+
+    def available(self, row, period):
+        spent = [self.coins(entry["amount"]) for entry in row.get("spent", []) if millis(entry["until"]) <= period[0]]
+        return max(0, self.coins(row["amount"]) - sum(spent))
+
+    def coins(self, amount):
+        return self.book.rounded(Fraction(amount) * self.book.minor)
+
+    def spend(self, row, taken):
+        """As a statement tells it."""
+        self.left[row["id"]] -= taken
+        return [row["id"], text_of(taken, self.book.minor), text_of(self.left[row["id"]], self.book.minor)]
 
 
-def of_account(account, lines, left, book, period):
+def of_account(account, lines, balances, book, period):
     lines = [lines[key] for key in sorted(lines, key=str.encode)]
     for line in lines:
         line.open = line.cents
         line.open_parts = [Fraction(net) for _, net in line.parts]
-    printed = {line.key: [ratio(line.net), text_of(line.cents)] for line in lines}
-    used, touched = [], set()
-    for row in in_order(book):
-        if not row.get("after_tax"):
-            taken = take(row, lines, left[row["id"]], book)
-            if taken:
-                left[row["id"]] -= taken
-                used.append([row["id"], text_of(taken), text_of(left[row["id"]])])
-                printed[credit_key(row, account, book)] = [ratio(Fraction(-taken, 100)), text_of(-taken)]
-                touched.add("credit")
+    printed = {line.key: [ratio(line.net), text_of(line.cents, book.minor)] for line in lines}
+    credits = pay(lines, balances, book)
+    for row, taken, _ in credits:
+        net = ratio(Fraction(-taken, book.minor))
+        printed[credit_key(row, account, book)] = [net, text_of(-taken, book.minor)]
     taxes = tax_lines(lines, book)
-    net = sum(line.cents for line in lines) - sum(half_away(Fraction(taken) * 100) for _, taken, _ in used)
-    gross = payable = net + sum(amount for *_, amount in taxes)
-    for row in in_order(book):
-        validity = book.valid_within(row, period)
-        if row.get("after_tax") and validity and book.nearness(row, of_domain(account, book)) is not None:
-            taken = min(left[row["id"]], payable)
-            if taken > 0:
-                left[row["id"]] -= taken
-                payable -= taken
-                used.append([row["id"], text_of(taken), text_of(left[row["id"]])])
-                touched.add("deposit")
+    net = sum(line.cents for line in lines) - sum(taken for _, taken, _ in credits)
+    gross = net + sum(amount for *_, amount in taxes)
+    deposits = pay_back(account, gross, balances, book, period)
     return {
         "lines": printed,
-        "total": text_of(net),
-        "taxes": [[row["id"], text_of(base), text_of(amount)] for row, base, amount in taxes],
-        "gross": text_of(gross),
-        "credits": used,
-        "payable": text_of(payable),
-        "touched": touched,
+        "total": text_of(net, book.minor),
+        "taxes": [[row["id"], text_of(base, book.minor), text_of(amount, book.minor)] for row, base, amount in taxes],
+        "gross": text_of(gross, book.minor),
+        "credits": [told for *_, told in credits + deposits],
+        "payable": text_of(gross - sum(taken for _, taken, _ in deposits), book.minor),
+        "touched": {"credit" for _ in credits} | {"deposit" for _ in deposits},
     }
+
+
+def pay(lines, balances, book):
+    """What credits take of the lines, before tax."""
+    used = []
+    for row in in_order(book):
+        taken = 0 if row.get("after_tax") else take(row, lines, balances.left[row["id"]], book)
+        if taken:
+            used.append((row, taken, balances.spend(row, taken)))
+    return used
+
+
+def pay_back(account, payable, balances, book, period):
+    """What deposits of the account take of what is payable."""
+    used = []
+    for row in in_order(book):
+        holds = book.valid_within(row, period) and book.nearness(row, of_domain(account, book)) is not None
+        if row.get("after_tax") and holds:
+            taken = min(balances.left[row["id"]], payable)
+            if taken > 0:
+                payable -= taken
+                used.append((row, taken, balances.spend(row, taken)))
+    return used
 
 
 def of_domain(domain, book, project=None):
@@ -97,7 +123,7 @@ def weight(row, line, book):
     if all(book.valid(row, begin) for begin, _ in line.parts):
         return Fraction(line.open)
     valid = sum(left for (begin, _), left in zip(line.parts, line.open_parts) if book.valid(row, begin))
-    return min(valid * 100, Fraction(line.open))
+    return min(valid * book.minor, Fraction(line.open))
 
 
 def credit_key(row, account, book):
@@ -116,5 +142,5 @@ def tax_lines(lines, book):
         own = [line for line in lines if line.tax == row["id"]]
         if own:
             base = sum(line.open for line in own)
-            found.append((row, base, half_away(base * Fraction(row["percent"]) / 100)))
+            found.append((row, base, book.rounded(base * Fraction(row["percent"]) / 100)))
     return found

@@ -12,7 +12,9 @@ pub(crate) fn add(draws: &mut Draws, book: &mut Value) {
         }
     }
     if draws.chance(50) {
-        book["credit"] = json!(credits(draws));
+        // in coins that there are
+        let whole = book["currency"] == "JPY";
+        book["credit"] = json!(credits(draws, whole));
     }
     if draws.chance(60) {
         book["tax"] = json!(taxes(draws));
@@ -43,7 +45,7 @@ fn limits(draws: &mut Draws, kind: &str) -> Vec<Value> {
     rows
 }
 
-fn credits(draws: &mut Draws) -> Vec<Value> {
+fn credits(draws: &mut Draws, whole: bool) -> Vec<Value> {
     let mut rows = Vec::new();
     for number in 0..=draws.below(4) {
         let scope = match draws.below(4) {
@@ -52,18 +54,27 @@ fn credits(draws: &mut Draws) -> Vec<Value> {
             _ => json!({ "domain": draws.of(&["ROOT", "ROOT/a", "ROOT/b"]) }),
         };
         let mut row = json!({
-            "id": format!("c{number}"), "amount": up_to(draws, 500), "scope": scope,
+            "id": format!("c{number}"), "amount": paid(draws, whole), "scope": scope,
             "priority": draws.below(2), "after_tax": draws.chance(30),
         });
         if draws.chance(40) {
             let until = at(i64::from(draws.below(3_000_000)) - 2_000_000);
-            row["spent"] = json!([{ "until": crate::books::text(until), "amount": "0.07" }]);
-            row["amount"] = json!(format!("1{}", up_to(draws, 500)));
+            let spent = if whole { "7" } else { "0.07" };
+            row["spent"] = json!([{ "until": crate::books::text(until), "amount": spent }]);
+            row["amount"] = json!(format!("1{}", paid(draws, whole)));
         }
         validity(draws, &mut row);
         rows.push(row);
     }
     rows
+}
+
+fn paid(draws: &mut Draws, whole: bool) -> String {
+    if whole {
+        draws.below(500).to_string()
+    } else {
+        up_to(draws, 500)
+    }
 }
 
 fn taxes(draws: &mut Draws) -> Vec<Value> {

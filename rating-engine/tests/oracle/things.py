@@ -22,9 +22,19 @@ class Charge:
     touched: set = field(default_factory=set)
 
 
+@dataclass
+class Resource:
+    """What selectors look at."""
+
+    record: dict
+    name: str | None
+    tags: list
+
+
 class Things:
-    def __init__(self, book, record, position, tags, at):
+    def __init__(self, book, record, name, position, tags, at):
         self.book, self.record, self.position, self.at = book, record, position, at
+        self.resource = Resource(record, name, tags[0])
         self.own_tags, self.vm_tags, _ = tags
         self.time = VM_TIMES.get(record["usagetype"])
         # those that give packages and services
@@ -35,12 +45,12 @@ class Things:
 
     def price(self, kind, name):
         time = self.time if name in OPTIONAL else None
-        return self.book.price(kind, name, self.record, self.position, self.at, time)
+        return self.book.price(kind, name, self.resource, self.position, self.at, time)
 
     def charges(self):
         """Coverage first, then exemptions, then prices."""
         if self.time:
-            covering = self.book.price("meter", "vm", self.record, self.position, self.at, None)
+            covering = self.book.price("meter", "vm", self.resource, self.position, self.at, None)
             for meter in ("vm", "cpu", "ram", "os"):
                 self.meter(meter, covering if meter != "vm" else None)
             self.whole_packages()
@@ -60,7 +70,7 @@ class Things:
         price = self.price("meter", name)
         if self.is_other_time("meter", price) or (price is None and name in OPTIONAL):
             return
-        reason = self.book.exemption(name, self.own_tags + self.vm_tags, self.at)
+        reason = self.book.exemption(name, self.own_tags, self.vm_tags, self.at)
         touched = {"exemption"} if reason else set()
         if vm_price and name in vm_price.get("covers", ["cpu", "ram"]):
             reason, touched = "included in " + vm_price["id"], {"included in the price of a VM"}
@@ -70,6 +80,7 @@ class Things:
         if price is None and reason is None:
             return  # a finding
         if price:
+            touched |= {f"selected by {one}" for one in ("name", "resource_tag", "in_zone", "at_least") if one in price}
             if name in OPTIONAL:
                 touched.add("price of VMs" if name == "vm" else "price of images")
             if price.get("basis", self.book.rows["compute"]) != self.book.rows["compute"]:
