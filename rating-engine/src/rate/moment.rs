@@ -12,6 +12,7 @@ use super::accumulate::due;
 use super::parts::{Part, Timeline};
 use crate::book::model::{Price, PriceKind};
 use crate::exact::Exact;
+use crate::usage::share_of;
 
 /// A part of the pool, with how many units it is at each moment of its time.
 struct Member<'p> {
@@ -70,7 +71,7 @@ pub(super) fn apply(timelines: &[Timeline<'_, '_>], parts: &mut [Part], pool: &[
             let cost = due(&member.by_unit, &after, &total) - due(&member.by_unit, &before, &total);
             let flats = flats(member.price, &after, most.as_ref());
             if let (Some(list), Some(part)) = (lists.get_mut(at), parts.get(member.part)) {
-                *list += in_time(member, part, cost, until - from) + flats;
+                *list += in_time(member, part, cost, (from, until)) + flats;
             }
             most = most.max(Some(after.clone()));
             before = after;
@@ -145,9 +146,13 @@ fn member<'p>(
     })
 }
 
-/// What `cost` for the level is for so long, by the part's own quantity.
-fn in_time(member: &Member<'_>, part: &Part, cost: Exact, millis: i64) -> Exact {
-    let share = Exact::ratio(i128::from(millis), i128::from(member.end - member.start));
+/// What `cost` for the level is for a time within the part, by the part's own quantity. The use
+/// is split as records are, cumulatively from its beginning, so that no cut moves anything.
+fn in_time(member: &Member<'_>, part: &Part, cost: Exact, (from, until): (i64, i64)) -> Exact {
+    let (start, end) = part.use_of;
+    let before = |at: i64| share_of(i128::from(part.use_millis), at - start, end - start);
+    let used = before(until) - before(from);
+    let share = Exact::ratio(used, i128::from(part.used_millis.max(1)));
     let quantity = part.quantity.clone() * share.unwrap_or_else(Exact::zero);
     (quantity * cost)
         .checked_div(&member.level)

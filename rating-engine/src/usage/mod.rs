@@ -16,7 +16,7 @@ mod window;
 pub(crate) use attachment::Attachments;
 pub(crate) use events::Events;
 pub(crate) use grid::Grid;
-pub(crate) use placement::{Placed, by_window, place, spread};
+pub(crate) use placement::{Placed, by_window, place, share_of, spread};
 #[cfg(test)]
 pub(crate) use run::Entry;
 pub(crate) use run::Run;

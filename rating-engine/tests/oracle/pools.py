@@ -99,16 +99,15 @@ def by_moment(pool):
     for left, right in zip(times, times[1:]):
         there = [piece for piece in pool if piece.begin <= left < piece.end]
         there.sort(key=lambda piece: (came[id(piece)], piece.record["usageid"]))
-        levels = [piece.quantity / (piece.end - piece.begin) for piece in there]
         position = Fraction(0)
         # units at a moment: used time in the price's period, over the piece's own time
         counts = [units_at_a_moment(piece) for piece in there]
         total = sum(counts)
-        for piece, count, level in zip(there, counts, levels):
+        for piece, count in zip(there, counts):
             after = position + count
-            if count:
+            if piece.used:
                 cost = tiers.of_units(piece.price, after, total) - tiers.of_units(piece.price, position, total)
-                piece.cost += cost / count * level * (right - left)
+                piece.cost += cost / count * piece.quantity * Fraction(used_within(piece, left, right), piece.used)
             if "tiers" in piece.price:
                 piece.cost += tiers.flats(piece.price, after, most)
             most = after if most is None else max(most, after)
@@ -121,6 +120,13 @@ def units_at_a_moment(piece):
     """Use that nothing places within its time counts evenly over it."""
     begin, end = piece.span
     return piece.units * Fraction(piece.span_used, end - begin)
+
+
+def used_within(piece, left, right):
+    """Split as records are: whole milliseconds, cumulatively from the beginning of the use."""
+    begin, end = piece.span
+    before = [piece.span_used * (at - begin) // (end - begin) for at in (left, right)]
+    return before[1] - before[0]
 
 
 def arrivals(pool):
