@@ -127,7 +127,7 @@ pub struct SnapshotCounts {
     /// Entries that the last snapshot did not have in this form.
     pub appeared: u64,
     /// Entries of the last snapshot that this one does not have in that form. Events are left
-    /// out: they are listed for a time only ([`Kind::is_event`]).
+    /// out: they are listed for a time only ([`Kind::is_event`](crate::Kind::is_event)).
     pub vanished: u64,
     /// Entries as in the last snapshot.
     pub unchanged: u64,
