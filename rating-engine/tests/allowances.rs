@@ -145,3 +145,18 @@ fn at_a_moment_who_came_first_stands_first() {
     // the five since the 26th
     assert_eq!(costs, ["a 15", "b 5", "c 15"]);
 }
+
+/// An upper bound belongs to its tier: one address does not reach the second.
+#[test]
+fn at_a_moment_a_tier_is_reached_by_what_is_beyond_the_one_before() {
+    let rows = "[[price]]\nid = \"ip\"\nmeter = \"ip\"\nper = \"month\"\naccumulate = \"account\"\n\
+        count_over = \"moment\"\ntiers = [{ up_to = 1, flat = 5 }, { flat = 7 }]\n";
+    let book = book(rows);
+    let one = Cloud::new().ip("a", "2026-08-01", "2026-11-01");
+    let cost = |cloud: &Cloud| {
+        support::exact(&cloud.rate(&book, month(&book, "2026-09")), "ip").to_string()
+    };
+    assert_eq!(cost(&one), "5");
+    let two = one.ip("b", "2026-09-20", "2026-09-21");
+    assert_eq!(cost(&two), "12");
+}
