@@ -116,6 +116,48 @@ fn a_deposit_is_of_its_time_and_its_account() {
     assert_eq!(payable(&(credit("c", 10, ACME) + &deposit(ACME))), "10.00");
 }
 
+/// Two projects with an address each, of which one is taxed by all it costs: the cent that does
+/// not divide goes by the lines' keys, whatever the projects are called.
+#[test]
+fn a_cent_that_does_not_divide_goes_by_no_name() {
+    let rows = format!(
+        "{IP}[[credit]]\nid = \"cent\"\namount = \"0.01\"\n{ACME}\n\
+        [[tax]]\nid = \"all\"\npercent = 100\nscope = {{ project = \"shop\" }}\n"
+    );
+    let book = book(&rows);
+    let september = month(&book, "2026-09");
+    let mut cloud = Cloud::new()
+        .project("shop", "acme")
+        .ip("a", "2026-08-01", "2026-11-01")
+        .ip("b", "2026-08-01", "2026-11-01");
+    "project:shop".clone_into(&mut cloud.ips[0].owner[0].1);
+    "project:web".clone_into(&mut cloud.ips[1].owner[0].1);
+    let windows = support::cloud::days(september);
+    let taxed = |names: [&str; 2]| {
+        let mut snapshots = cloud.snapshots(support::cloud::span_of(&windows));
+        for project in snapshots.iter_mut().flat_map(|one| &mut one.projects) {
+            let is_shop = project.id.to_string() == "shop";
+            names[usize::from(!is_shop)].clone_into(&mut project.name);
+        }
+        let records = cloud.records(&windows);
+        let bill = support::rate_json(&book, &records, &snapshots, september);
+        let statement = &bill.statements[0];
+        let holders: Vec<&str> = statement
+            .lines
+            .iter()
+            .map(|one| one.holder_name.as_str())
+            .collect();
+        assert_eq!(
+            holders.iter().filter(|name| names.contains(name)).count(),
+            2
+        );
+        statement.taxes[0].base.amount()
+    };
+    // `project shop` stands before `project web` in the keys
+    assert_eq!(taxed(["y", "z"]), "29.99");
+    assert_eq!(taxed(["z", "y"]), "29.99");
+}
+
 fn shown(line: &LineItem) -> [&str; 4] {
     [
         line.resource_kind,

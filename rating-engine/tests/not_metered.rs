@@ -162,16 +162,29 @@ fn where_running_time_is_charged_a_lost_vm_is_worth_as_if_it_had_run() {
     let rows = price("cpu", "cpu", 10, "")
         + &price("ram", "ram", 3, "")
         + &price("vm", "vm", 5, "basis = \"allocated\"\ncovers = []");
-    let book = book_with("compute = \"running\"\n", &rows);
-    let september = month(&book, "2026-09");
-    let cloud = vms();
-    let windows = days(september);
-    let mut records = cloud.records(&windows);
-    records.retain(|json| !json.contains("\"usageid\":\"lost\""));
-    let snapshots = cloud.snapshots(span_of(&windows));
-    let bill = rate_json(&book, &records, &snapshots, september);
-    let value = finding(&bill, "not_metered").value.clone();
-    assert_eq!(value, Some(Exact::from(20 + 12 + 5)));
+    let value = |compute: &str, rows: &str| {
+        let book = book_with(&format!("compute = \"{compute}\"\n"), rows);
+        let september = month(&book, "2026-09");
+        let cloud = vms();
+        let windows = days(september);
+        let mut records = cloud.records(&windows);
+        records.retain(|json| !json.contains("\"usageid\":\"lost\""));
+        let snapshots = cloud.snapshots(span_of(&windows));
+        let bill = rate_json(&book, &records, &snapshots, september);
+        finding(&bill, "not_metered").value.clone()
+    };
+    assert_eq!(value("running", &rows), Some(Exact::from(20 + 12 + 5)));
+    // of a book of allocated time, a hard-linked price of running time
+    let own = price(
+        "own",
+        "cpu",
+        8,
+        "scope = { vm = \"lost\" }\nbasis = \"running\"",
+    );
+    assert_eq!(
+        value("allocated", &(rows + &own)),
+        Some(Exact::from(16 + 12 + 5))
+    );
 }
 
 #[test]

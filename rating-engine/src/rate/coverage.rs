@@ -11,7 +11,6 @@ use cloudstack_usage::{
 };
 
 use super::parts::Timeline;
-use crate::book::model::Basis;
 use crate::exact::Exact;
 use crate::finding::{Finding, FindingKind, Policy};
 use crate::plan::{Plan, Subject};
@@ -321,8 +320,8 @@ fn fill(gaps: &mut Vec<Placed>, span: &Placed) {
     gaps.splice(first..last, left);
 }
 
-/// What the gaps would have cost. Where the book charges running time, a VM is valued as
-/// if it had run.
+/// What the gaps would have cost. Where a price charges running time, a VM is valued as if it
+/// had run.
 fn value(
     plan: &Plan<'_>,
     attachments: &Attachments,
@@ -337,7 +336,7 @@ fn value(
         );
         let gaps: Vec<Placed> = gaps.iter().filter_map(|gap| gap.clip(start, end)).collect();
         value += value_of(plan, attachments, stream, &gaps);
-        if expected.usage_type == UsageType::AllocatedVm && plan.book.compute == Basis::Running {
+        if expected.usage_type == UsageType::AllocatedVm {
             let key = StreamKey {
                 usage_type: UsageType::RunningVm,
                 ..stream.key.clone()

@@ -235,9 +235,7 @@ impl Open {
             .iter()
             .map(|weight| weight.clone() * part.clone())
             .collect();
-        for (line, share) in by_key(statement, &shares, |shares| {
-            allocate(&taken, shares, places)
-        }) {
+        for (line, share) in allocate_by_key(statement, &taken, &shares, places) {
             if let Some(printed) = self.printed.get_mut(line) {
                 *printed -= share;
             }
@@ -283,20 +281,22 @@ impl Open {
     }
 }
 
-/// What `allocate` gives each line, by its place in the statement. It is asked in the order of
-/// the keys, by which ties go: how things are called decides nothing.
-fn by_key(
+/// The parts of `total` that the lines get, each with its line's place in the statement. Ties go
+/// by the lines' keys: how things are called decides nothing.
+fn allocate_by_key(
     statement: &Statement,
+    total: &BigInt,
     shares: &[Exact],
-    allocate: impl FnOnce(&[Exact]) -> Vec<BigInt>,
+    places: u32,
 ) -> Vec<(usize, BigInt)> {
-    let mut lines: Vec<(&str, usize, &Exact)> = (statement.lines.iter().zip(shares).enumerate())
+    let lines = statement.lines.iter().zip(shares).enumerate();
+    let mut lines: Vec<(&str, usize, &Exact)> = lines
         .map(|(place, (line, share))| (line.key.as_str(), place, share))
         .collect();
     lines.sort_unstable_by_key(|(key, place, _)| (*key, *place));
     let shares: Vec<Exact> = lines.iter().map(|(.., share)| (*share).clone()).collect();
-    let places = lines.into_iter().map(|(_, place, _)| place);
-    places.zip(allocate(&shares)).collect()
+    let in_statement = lines.into_iter().map(|(_, place, _)| place);
+    in_statement.zip(allocate(total, &shares, places)).collect()
 }
 
 fn holds(plan: &Plan<'_>, scope: &CompiledScope, line: &LineItem) -> bool {

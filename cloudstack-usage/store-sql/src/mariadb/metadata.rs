@@ -26,7 +26,8 @@ pub(super) struct Staged {
     pub(super) vm_events_from: Option<DateTime<Utc>>,
 }
 
-/// An entry is found again by its content and its number among identical ones.
+/// An entry, by its row and what kind it is, is found again by its content and its number among
+/// identical ones.
 type Standing = BTreeMap<([u8; 16], i64), (i64, Kind)>;
 
 /// Stores a snapshot; within a transaction. One that says what the last one of the same
