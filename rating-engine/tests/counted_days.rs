@@ -57,6 +57,40 @@ fn the_cap_counts_what_earlier_prices_of_the_month_took() {
 }
 
 #[test]
+fn the_cap_counts_what_was_charged_by_another_proration() {
+    let rows = price(
+        "ip",
+        "month",
+        30,
+        "until = 2026-10-20\nproration = \"second\"",
+    ) + &price("ip", "month", 60, "from = 2026-10-21\nproration = \"day\"");
+    // as by one and the same: 20 days at a euro, 10 of 11 at two
+    assert_eq!(october(D30, &rows, "2026-09-05", "2026-11-15"), "40");
+}
+
+/// Half an hour of the 15th, told once more in a window of its own, begins later than the day.
+#[test]
+fn a_narrow_window_within_a_day_takes_no_day_away() {
+    let settings = "proration = \"day\"\nfindings = { overlap = \"flag\" }\n";
+    let book = book_with(settings, &price("ip", "day", 2, ""));
+    let october = month(&book, "2026-10");
+    let cloud = Cloud::new().ip("a", "2026-09-05", "2026-11-15");
+    let windows = support::cloud::days(october);
+    let mut records = cloud.records(&windows);
+    let of_the_15th = |json: &&String| json.contains("2026-10-15T00:00:00");
+    let mut narrow: serde_json::Value =
+        serde_json::from_str(records.iter().find(of_the_15th).unwrap()).unwrap();
+    narrow["startdate"] = "2026-10-15T06:00:00+0000".into();
+    narrow["enddate"] = "2026-10-15T17:59:59+0000".into();
+    narrow["rawusage"] = "0.5".into();
+    narrow["usage"] = "0.5 Hrs".into();
+    records.push(narrow.to_string());
+    let snapshots = cloud.snapshots(support::cloud::span_of(&windows));
+    let bill = rate_json(&book, &records, &snapshots, october);
+    assert_eq!(exact(&bill, "ip").to_string(), "62");
+}
+
+#[test]
 fn days_at_a_price_per_day_are_not_capped() {
     let rows = price("ip", "day", 2, "");
     assert_eq!(october(D30, &rows, "2026-09-05", "2026-11-15"), "62");

@@ -1,5 +1,6 @@
 //! Random books and usage, rated by the engine and by a slow implementation in Python that
-//! shares nothing with it but the documents: every line's exact net and printed amount.
+//! shares nothing with it but the documents: every line's exact net and printed amount, totals,
+//! taxes, credits and what is payable.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
